@@ -1,0 +1,2 @@
+//! The geoflow command line.
+fn main() {}

@@ -1,0 +1,10 @@
+//! The engine of geoflow: Arrow in, Arrow out.
+//!
+//! It knows geometry columns ([`geometry`]), predicates over them ([`predicate`]), the spatial
+//! join ([`join`]), coordinate reference systems ([`crs`]) and GeoParquet ([`geoparquet`]).
+//! It knows nothing of SQL text, clusters or terminals: it never prints, reads no environment
+//! variables and starts no runtime of its own.
+
+pub mod error;
+
+pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,1 @@
+//! geoflow k8s
