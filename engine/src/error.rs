@@ -50,7 +50,9 @@ pub enum Error {
         retryable: bool,
     },
     /// A bug in geoflow.
-    #[error("internal error: {0}. This is a bug in geoflow: please report it with the statement that caused it")]
+    #[error(
+        "internal error: {0}. This is a bug in geoflow: please report it with the statement that caused it"
+    )]
     Internal(String),
 }
 

@@ -5,6 +5,7 @@
 //! It knows nothing of SQL text, clusters or terminals: it never prints, reads no environment
 //! variables and starts no runtime of its own.
 
+pub mod crs;
 pub mod error;
 
 pub use error::{Error, ErrorKind, Result};

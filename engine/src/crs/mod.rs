@@ -1,0 +1,14 @@
+//! Coordinate reference systems: which one a geometry column is in, whether two are the same,
+//! and how they travel in GeoArrow and GeoParquet metadata.
+
+mod check;
+#[expect(
+    clippy::module_inception,
+    reason = "the type of the module, one concept a file"
+)]
+mod crs;
+mod extension;
+mod wgs84;
+
+pub use check::check_same_crs;
+pub use crs::Crs;
