@@ -7,5 +7,7 @@
 
 pub mod crs;
 pub mod error;
+pub mod geometry;
+pub mod predicate;
 
 pub use error::{Error, ErrorKind, Result};
