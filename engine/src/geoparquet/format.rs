@@ -1,0 +1,254 @@
+//! GeoParquet as a file format of DataFusion.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::Session;
+use datafusion::common::{GetExt, Statistics};
+use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
+use datafusion::datasource::file_format::parquet::{ParquetFormat, ParquetFormatFactory};
+use datafusion::datasource::file_format::{FileFormat, FileFormatFactory, FileMeta};
+use datafusion::datasource::physical_plan::{FileScanConfig, FileSinkConfig, FileSource};
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::physical_expr::{LexOrdering, LexRequirement};
+use datafusion::physical_plan::ExecutionPlan;
+use futures::{StreamExt, TryStreamExt};
+use object_store::{ObjectMeta, ObjectStore};
+
+use super::merge::{FileSchema, merge};
+use super::{GeoMetadata, display_location, footer, label_geometry, read_footer};
+use crate::Error;
+
+/// Makes [`GeoParquetFormat`]s for `STORED AS PARQUET`.
+///
+/// Beside the options of Parquet it takes `edges`: `planar` reads lines and polygons with
+/// spherical edges as if they were straight.
+#[derive(Debug)]
+pub struct GeoParquetFormatFactory {
+    inner: ParquetFormatFactory,
+}
+
+impl GeoParquetFormatFactory {
+    /// With the options of the session.
+    pub fn new() -> Self {
+        Self {
+            inner: ParquetFormatFactory::new(),
+        }
+    }
+}
+
+impl Default for GeoParquetFormatFactory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl GetExt for GeoParquetFormatFactory {
+    fn get_ext(&self) -> String {
+        self.inner.get_ext()
+    }
+}
+
+impl FileFormatFactory for GeoParquetFormatFactory {
+    fn create(
+        &self,
+        state: &dyn Session,
+        options: &HashMap<String, String>,
+    ) -> Result<Arc<dyn FileFormat>> {
+        let mut options = options.clone();
+        // SQL options without a namespace arrive as `format.edges`.
+        let edges = options
+            .remove("format.edges")
+            .or_else(|| options.remove("edges"));
+        let spherical_as_planar = match edges.as_deref() {
+            None => false,
+            Some("planar") => true,
+            Some(other) => {
+                return Err(Error::Statement(format!(
+                    "the option 'edges' is '{other}', its only value is 'planar'"
+                ))
+                .into());
+            }
+        };
+        Ok(Arc::new(GeoParquetFormat {
+            inner: self.inner.create(state, &options)?,
+            spherical_as_planar,
+        }))
+    }
+
+    fn default(&self) -> Arc<dyn FileFormat> {
+        Arc::new(GeoParquetFormat::default())
+    }
+}
+
+/// Parquet whose geometry columns are Arrow fields with GeoArrow types and their CRS.
+///
+/// A file without `geo` metadata keeps plain binary columns. Everything but the schema is left to
+/// DataFusion's [`ParquetFormat`].
+#[derive(Debug)]
+pub struct GeoParquetFormat {
+    inner: Arc<dyn FileFormat>,
+    spherical_as_planar: bool,
+}
+
+impl Default for GeoParquetFormat {
+    fn default() -> Self {
+        Self::new(ParquetFormat::default())
+    }
+}
+
+impl GeoParquetFormat {
+    /// GeoParquet read with the options of `inner`.
+    pub fn new(inner: ParquetFormat) -> Self {
+        Self {
+            inner: Arc::new(inner),
+            spherical_as_planar: false,
+        }
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.inner
+            .downcast_ref::<ParquetFormat>()
+            .and_then(ParquetFormat::metadata_size_hint)
+    }
+
+    async fn file_schema(
+        &self,
+        state: &dyn Session,
+        store: &Arc<dyn ObjectStore>,
+        object: &ObjectMeta,
+    ) -> Result<FileSchema> {
+        let file = display_location(store.as_ref(), &object.location);
+        let cache = state.runtime_env().cache_manager.get_file_metadata_cache();
+        let footer = read_footer(store, object, Some(cache), self.size_hint()).await?;
+        // The footer is in the cache now, so this reads nothing.
+        let schema = self
+            .inner
+            .infer_schema(state, store, std::slice::from_ref(object))
+            .await?;
+        let schema = match GeoMetadata::from_footer(&footer, &file)? {
+            Some(geo) => label_geometry(&schema, &geo, &file, self.spherical_as_planar)?,
+            None => Schema::clone(&schema),
+        };
+        Ok(FileSchema { file, schema })
+    }
+}
+
+#[async_trait]
+impl FileFormat for GeoParquetFormat {
+    fn get_ext(&self) -> String {
+        self.inner.get_ext()
+    }
+
+    fn get_ext_with_compression(&self, compression: &FileCompressionType) -> Result<String> {
+        self.inner.get_ext_with_compression(compression)
+    }
+
+    fn compression_type(&self) -> Option<FileCompressionType> {
+        self.inner.compression_type()
+    }
+
+    async fn infer_schema(
+        &self,
+        state: &dyn Session,
+        store: &Arc<dyn ObjectStore>,
+        objects: &[ObjectMeta],
+    ) -> Result<SchemaRef> {
+        if objects.is_empty() {
+            return Err(
+                Error::Data("there is no Parquet file that is not empty".to_owned()).into(),
+            );
+        }
+        let concurrency = state
+            .config_options()
+            .execution
+            .meta_fetch_concurrency
+            .get();
+        let mut files: Vec<(usize, FileSchema)> = futures::stream::iter(objects.iter().enumerate())
+            .map(|(i, object)| async move {
+                let schema = self.file_schema(state, store, object).await?;
+                Ok::<_, DataFusionError>((i, schema))
+            })
+            .boxed()
+            .buffer_unordered(concurrency)
+            .try_collect()
+            .await?;
+        // Stores list in any order; the order of columns must not depend on it.
+        files.sort_by(|(a, _), (b, _)| objects[*a].location.cmp(&objects[*b].location));
+        let files: Vec<FileSchema> = files.into_iter().map(|(_, schema)| schema).collect();
+        Ok(Arc::new(merge(&files)?))
+    }
+
+    async fn infer_stats(
+        &self,
+        state: &dyn Session,
+        store: &Arc<dyn ObjectStore>,
+        table_schema: SchemaRef,
+        object: &ObjectMeta,
+    ) -> Result<Statistics> {
+        match self
+            .inner
+            .infer_stats(state, store, table_schema, object)
+            .await
+        {
+            Ok(statistics) => Ok(statistics),
+            Err(error) => Err(footer::explain(store, object, error).await),
+        }
+    }
+
+    async fn infer_ordering(
+        &self,
+        state: &dyn Session,
+        store: &Arc<dyn ObjectStore>,
+        table_schema: SchemaRef,
+        object: &ObjectMeta,
+    ) -> Result<Option<LexOrdering>> {
+        self.inner
+            .infer_ordering(state, store, table_schema, object)
+            .await
+    }
+
+    async fn infer_stats_and_ordering(
+        &self,
+        state: &dyn Session,
+        store: &Arc<dyn ObjectStore>,
+        table_schema: SchemaRef,
+        object: &ObjectMeta,
+    ) -> Result<FileMeta> {
+        match self
+            .inner
+            .infer_stats_and_ordering(state, store, table_schema, object)
+            .await
+        {
+            Ok(meta) => Ok(meta),
+            Err(error) => Err(footer::explain(store, object, error).await),
+        }
+    }
+
+    async fn create_physical_plan(
+        &self,
+        state: &dyn Session,
+        conf: FileScanConfig,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.inner.create_physical_plan(state, conf).await
+    }
+
+    async fn create_writer_physical_plan(
+        &self,
+        input: Arc<dyn ExecutionPlan>,
+        state: &dyn Session,
+        conf: FileSinkConfig,
+        order_requirements: Option<LexRequirement>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.inner
+            .create_writer_physical_plan(input, state, conf, order_requirements)
+            .await
+    }
+
+    fn file_source(&self, table_schema: TableSchema) -> Arc<dyn FileSource> {
+        self.inner.file_source(table_schema)
+    }
+}

@@ -1,0 +1,24 @@
+//! GeoParquet: Parquet files whose `geo` metadata say which columns hold geometry.
+//!
+//! ```text
+//!  footer ──> GeoMetadata ──> Arrow fields with GeoArrow types and CRS   (metadata, schema)
+//!     │                              │
+//!     │            merged over all files of a table, one CRS a column    (merge)
+//!     │                              │
+//!     └──> FileInfo: rows, bounds    └──> GeoParquetFormat: scans        (info, format)
+//!
+//!  RecordBatches ──> GeoParquetWriter ──> WKB, covering, bounds, `geo`   (writer)
+//! ```
+
+mod footer;
+mod format;
+mod location;
+mod merge;
+mod metadata;
+mod schema;
+
+pub use footer::read_footer;
+pub use format::{GeoParquetFormat, GeoParquetFormatFactory};
+pub use location::display_location;
+pub use metadata::{ColumnEncoding, Covering, Edges, GEO_KEY, GeoColumn, GeoMetadata};
+pub use schema::label_geometry;
