@@ -361,3 +361,28 @@ async fn broken_geo_metadata_name_the_file() {
     }
     assert!(read(&path, "OPTIONS ('edges' 'planar')").await.is_ok());
 }
+
+/// Damage in the footer itself: an error or a readable file, never a panic or a huge allocation.
+#[tokio::test]
+async fn damaged_footers_do_not_panic() {
+    use geoflow_engine::geoparquet::{GeoMetadata, read_footer};
+    use object_store::memory::InMemory;
+    use object_store::{ObjectStore, ObjectStoreExt};
+
+    let whole = fs::read(testdata("helsinki_buildings.parquet")).unwrap();
+    let length = u32::from_le_bytes(whole[whole.len() - 8..][..4].try_into().unwrap()) as usize;
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let location = object_store::path::Path::from("a.parquet");
+    let mut failed = 0;
+    for at in (whole.len() - 8 - length..whole.len()).step_by(7) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0xff;
+        store.put(&location, damaged.into()).await.unwrap();
+        let object = store.head(&location).await.unwrap();
+        match read_footer(&store, &object, None, None).await {
+            Ok(footer) => drop(GeoMetadata::from_footer(&footer, "a.parquet")),
+            Err(_) => failed += 1,
+        }
+    }
+    assert!(failed > 0);
+}

@@ -2,16 +2,31 @@
 
 use std::sync::Arc;
 
-use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
+use bytes::Bytes;
+use datafusion::datasource::physical_plan::parquet::CachedParquetMetaData;
 use datafusion::error::DataFusionError;
-use datafusion::execution::cache::cache_manager::FileMetadataCache;
+use datafusion::execution::cache::cache_manager::{CachedFileMetadataEntry, FileMetadataCache};
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
-use parquet::file::metadata::ParquetMetaData;
+use parquet::DecodeResult;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
 
 use super::display_location;
 use crate::Error;
 
-/// Reads the footer of a Parquet file, from `cache` when it is there.
+/// How much of the end of a file is read at once when nothing else is asked for. It holds the
+/// footer of most files, so that one request is enough.
+const DEFAULT_TAIL: usize = 64 * 1024;
+
+/// What follows the metadata: their length in four bytes, and the magic.
+const FOOTER: u64 = 8;
+
+const MAGIC: &[u8] = b"PAR1";
+
+/// Reads the footer of a Parquet file with its page index, from `cache` when it is there.
+///
+/// The file is looked at before the Parquet reader sees it: the reader takes the length of the
+/// metadata on trust.
 ///
 /// # Errors
 /// A file that is no Parquet, is cut short or empty: [`Error::Data`] that names it and says what
@@ -19,52 +34,119 @@ use crate::Error;
 pub async fn read_footer(
     store: &Arc<dyn ObjectStore>,
     object: &ObjectMeta,
-    cache: Option<Arc<FileMetadataCache>>,
+    cache: Option<&Arc<FileMetadataCache>>,
     size_hint: Option<usize>,
 ) -> Result<Arc<ParquetMetaData>, DataFusionError> {
-    let fetched = DFParquetMetadata::new(store.as_ref(), object)
-        .with_metadata_size_hint(size_hint)
-        .with_file_metadata_cache(cache)
-        .fetch_metadata()
-        .await;
-    match fetched {
-        Ok(footer) => Ok(footer),
-        Err(error) => Err(explain(store, object, error).await),
+    if let Some(footer) = cache.and_then(|cache| cached(cache.as_ref(), object)) {
+        return Ok(footer);
     }
+    let size = object.size;
+    let file = || display_location(store.as_ref(), &object.location);
+    if size == 0 {
+        return Err(Error::Data(format!(
+            "{} is empty (0 bytes): it was perhaps not written to its end",
+            file()
+        ))
+        .into());
+    }
+    let hint = size_hint.unwrap_or(DEFAULT_TAIL) as u64;
+    let start = size.saturating_sub(hint.max(FOOTER));
+    let tail = store.get_range(&object.location, start..size).await?;
+    if let Err(damage) = check_tail(&tail, size) {
+        let head = if start == 0 {
+            tail.slice(..tail.len().min(16))
+        } else {
+            store.get_range(&object.location, 0..size.min(16)).await?
+        };
+        return Err(Error::Data(describe(&file(), size, &head, &tail, damage)).into());
+    }
+    let footer = decode(store, object, start, tail).await?.map_err(|error| {
+        Error::Data(format!(
+            "{} is a damaged Parquet file ({error}). Copy or write it again",
+            file()
+        ))
+    })?;
+    let footer = Arc::new(footer);
+    if let Some(cache) = cache {
+        let entry = CachedFileMetadataEntry::new(
+            object.clone(),
+            Arc::new(CachedParquetMetaData::new(Arc::clone(&footer))),
+        );
+        cache.put(&object.location, entry);
+    }
+    Ok(footer)
 }
 
-/// Replaces an error of the Parquet reader by what is wrong with the file.
-pub(super) async fn explain(
+fn cached(cache: &FileMetadataCache, object: &ObjectMeta) -> Option<Arc<ParquetMetaData>> {
+    let entry = cache.get(&object.location)?;
+    if !entry.is_valid_for(object) {
+        return None;
+    }
+    let parquet: &CachedParquetMetaData = entry.file_metadata.as_any().downcast_ref()?;
+    Some(Arc::clone(parquet.parquet_metadata()))
+}
+
+/// The outer error is the store's, the inner one the file's.
+async fn decode(
     store: &Arc<dyn ObjectStore>,
     object: &ObjectMeta,
-    error: DataFusionError,
-) -> DataFusionError {
-    if !matches!(error.find_root(), DataFusionError::ParquetError(_)) {
-        return error;
+    start: u64,
+    tail: Bytes,
+) -> Result<Result<ParquetMetaData, ParquetError>, DataFusionError> {
+    let mut decoder = match ParquetMetaDataPushDecoder::try_new(object.size) {
+        Ok(decoder) => decoder.with_page_index_policy(PageIndexPolicy::Optional),
+        Err(error) => return Ok(Err(error)),
+    };
+    if let Err(error) = decoder.push_range(start..object.size, tail) {
+        return Ok(Err(error));
     }
-    let file = display_location(store.as_ref(), &object.location);
-    let head = store
-        .get_range(&object.location, 0..object.size.min(16))
-        .await;
-    let tail = store
-        .get_range(&object.location, object.size.saturating_sub(4)..object.size)
-        .await;
-    match (object.size, head, tail) {
-        (0, _, _) => Error::Data(format!(
-            "{file} is empty (0 bytes): it was perhaps not written to its end"
-        ))
-        .into(),
-        (size, Ok(head), Ok(tail)) => {
-            Error::Data(describe(&file, size, &head, &tail, &error)).into()
+    loop {
+        match decoder.try_decode() {
+            Ok(DecodeResult::Data(metadata)) => return Ok(Ok(metadata)),
+            Ok(DecodeResult::NeedsData(ranges)) => {
+                if ranges.iter().any(|range| range.end > object.size) {
+                    return Ok(Err(ParquetError::EOF(
+                        "its footer points beyond its end".into(),
+                    )));
+                }
+                let buffers = store.get_ranges(&object.location, &ranges).await?;
+                if let Err(error) = decoder.push_ranges(ranges, buffers) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(DecodeResult::Finished) => {
+                return Ok(Err(ParquetError::EOF("no metadata".into())));
+            }
+            Err(error) => return Ok(Err(error)),
         }
-        _ => error,
     }
 }
 
-const MAGIC: &[u8] = b"PAR1";
+/// Why the last bytes of a file cannot end a Parquet file.
+#[derive(Clone, Copy)]
+enum Damage {
+    NoMagic,
+    /// The metadata would begin before the file.
+    Length(u64),
+}
 
-fn describe(file: &str, size: u64, head: &[u8], tail: &[u8], error: &DataFusionError) -> String {
-    if head.starts_with(b"PARE") || tail == b"PARE" {
+fn check_tail(tail: &[u8], size: u64) -> Result<(), Damage> {
+    let Some((rest, MAGIC)) = tail.split_last_chunk::<4>().map(|(r, m)| (r, m.as_slice())) else {
+        return Err(Damage::NoMagic);
+    };
+    let Some((_, length)) = rest.split_last_chunk::<4>() else {
+        return Err(Damage::NoMagic);
+    };
+    let length = u64::from(u32::from_le_bytes(*length));
+    // The magic stands at the beginning as well.
+    if length + FOOTER + 4 > size {
+        return Err(Damage::Length(length));
+    }
+    Ok(())
+}
+
+fn describe(file: &str, size: u64, head: &[u8], tail: &[u8], damage: Damage) -> String {
+    if head.starts_with(b"PARE") || tail.ends_with(b"PARE") {
         return format!("{file} is an encrypted Parquet file, which is not supported");
     }
     if !head.starts_with(MAGIC) {
@@ -76,15 +158,14 @@ fn describe(file: &str, size: u64, head: &[u8], tail: &[u8], error: &DataFusionE
                 .unwrap_or_default()
         );
     }
-    if tail != MAGIC {
-        return format!(
-            "{file} is cut short: it starts as a Parquet file, but its end, where the footer belongs, is missing after {size} bytes. Copy or write it again"
-        );
+    match damage {
+        Damage::NoMagic => format!(
+            "{file} is cut short: it starts as a Parquet file, but after {size} bytes its end, where the footer belongs, is missing. Copy or write it again"
+        ),
+        Damage::Length(length) => format!(
+            "{file} is a damaged Parquet file: its metadata should take {length} bytes, but the whole file has {size}. Copy or write it again"
+        ),
     }
-    format!(
-        "{file} is a damaged Parquet file ({}). Copy or write it again",
-        error.find_root().strip_backtrace()
-    )
 }
 
 /// The first bytes as text where they are text, else in hexadecimal.
@@ -138,10 +219,8 @@ mod tests {
     use super::*;
 
     fn message(head: &[u8], tail: &[u8]) -> String {
-        let error = DataFusionError::ParquetError(Box::new(
-            parquet::errors::ParquetError::General("EOF".into()),
-        ));
-        describe("a.parquet", 99, head, tail, &error)
+        let damage = check_tail(tail, 99).err().unwrap_or(Damage::NoMagic);
+        describe("a.parquet", 99, head, tail, damage)
     }
 
     #[test]
@@ -168,8 +247,10 @@ mod tests {
 
     #[test]
     fn damage_is_told_from_truncation() {
-        assert!(message(b"PAR1abc", b"abcd").contains("cut short"));
-        assert!(message(b"PAR1abc", b"PAR1").contains("damaged Parquet file (Parquet error"));
+        assert!(message(b"PAR1abc", b"abcdabcd").contains("cut short"));
+        assert!(message(b"PAR1abc", b"PAR1").contains("cut short"));
+        assert!(message(b"PAR1abc", b"\xff\xff\xff\xffPAR1").contains("take 4294967295 bytes"));
         assert!(message(b"PAREabc", b"PARE").contains("encrypted"));
+        assert!(check_tail(b"\x10\0\0\0PAR1", 99).is_ok());
     }
 }

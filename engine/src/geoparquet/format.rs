@@ -17,9 +17,10 @@ use datafusion::physical_expr::{LexOrdering, LexRequirement};
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{StreamExt, TryStreamExt};
 use object_store::{ObjectMeta, ObjectStore};
+use parquet::file::metadata::ParquetMetaData;
 
 use super::merge::{FileSchema, merge};
-use super::{GeoMetadata, display_location, footer, label_geometry, read_footer};
+use super::{GeoMetadata, display_location, label_geometry, read_footer};
 use crate::Error;
 
 /// Makes [`GeoParquetFormat`]s for `STORED AS PARQUET`.
@@ -115,6 +116,18 @@ impl GeoParquetFormat {
             .and_then(ParquetFormat::metadata_size_hint)
     }
 
+    /// The footer, checked and put into the cache of the session, where the functions of
+    /// [`ParquetFormat`] find it.
+    async fn footer(
+        &self,
+        state: &dyn Session,
+        store: &Arc<dyn ObjectStore>,
+        object: &ObjectMeta,
+    ) -> Result<Arc<ParquetMetaData>> {
+        let cache = state.runtime_env().cache_manager.get_file_metadata_cache();
+        read_footer(store, object, Some(&cache), self.size_hint()).await
+    }
+
     async fn file_schema(
         &self,
         state: &dyn Session,
@@ -122,8 +135,7 @@ impl GeoParquetFormat {
         object: &ObjectMeta,
     ) -> Result<FileSchema> {
         let file = display_location(store.as_ref(), &object.location);
-        let cache = state.runtime_env().cache_manager.get_file_metadata_cache();
-        let footer = read_footer(store, object, Some(cache), self.size_hint()).await?;
+        let footer = self.footer(state, store, object).await?;
         // The footer is in the cache now, so this reads nothing.
         let schema = self
             .inner
@@ -189,14 +201,10 @@ impl FileFormat for GeoParquetFormat {
         table_schema: SchemaRef,
         object: &ObjectMeta,
     ) -> Result<Statistics> {
-        match self
-            .inner
+        self.footer(state, store, object).await?;
+        self.inner
             .infer_stats(state, store, table_schema, object)
             .await
-        {
-            Ok(statistics) => Ok(statistics),
-            Err(error) => Err(footer::explain(store, object, error).await),
-        }
     }
 
     async fn infer_ordering(
@@ -206,6 +214,7 @@ impl FileFormat for GeoParquetFormat {
         table_schema: SchemaRef,
         object: &ObjectMeta,
     ) -> Result<Option<LexOrdering>> {
+        self.footer(state, store, object).await?;
         self.inner
             .infer_ordering(state, store, table_schema, object)
             .await
@@ -218,14 +227,10 @@ impl FileFormat for GeoParquetFormat {
         table_schema: SchemaRef,
         object: &ObjectMeta,
     ) -> Result<FileMeta> {
-        match self
-            .inner
+        self.footer(state, store, object).await?;
+        self.inner
             .infer_stats_and_ordering(state, store, table_schema, object)
             .await
-        {
-            Ok(meta) => Ok(meta),
-            Err(error) => Err(footer::explain(store, object, error).await),
-        }
     }
 
     async fn create_physical_plan(
