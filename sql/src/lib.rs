@@ -1,1 +1,14 @@
-//! geoflow sql
+//! SQL over vector geodata: DataFusion with geometry columns, `ST_` functions and spatial joins.
+//!
+//! ```no_run
+//! # async fn example() -> datafusion::error::Result<()> {
+//! let session = geoflow_sql::SessionBuilder::new().build()?;
+//! let cities = session.sql("SELECT name FROM 'testdata/cities.parquet' LIMIT 3").await?;
+//! cities.show().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod session;
+
+pub use session::{Session, SessionBuilder};

@@ -1,0 +1,126 @@
+//! The session: DataFusion, told about geometry.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use datafusion::dataframe::DataFrame;
+use datafusion::error::Result;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+/// How many of the greatest memory users an out-of-memory message names.
+const NAMED_CONSUMERS: usize = 5;
+
+/// Builds a [`Session`]. Everything is optional.
+#[derive(Debug, Default, Clone)]
+pub struct SessionBuilder {
+    threads: Option<usize>,
+    memory_limit: Option<usize>,
+    temp_dir: Option<PathBuf>,
+    batch_size: Option<usize>,
+}
+
+impl SessionBuilder {
+    /// A builder with the defaults: all cores, no memory limit, the system's temporary folder.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Into how many partitions plans are cut. At least one.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads.max(1));
+        self
+    }
+
+    /// Bytes that operators may reserve together.
+    #[must_use]
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.memory_limit = Some(bytes);
+        self
+    }
+
+    /// Where operators spill to.
+    #[must_use]
+    pub fn temp_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.temp_dir = Some(path.into());
+        self
+    }
+
+    /// Rows of a record batch.
+    #[must_use]
+    pub fn batch_size(mut self, rows: usize) -> Self {
+        self.batch_size = Some(rows.max(1));
+        self
+    }
+
+    /// Builds the session.
+    ///
+    /// # Errors
+    /// When the temporary folder cannot be used.
+    pub fn build(self) -> Result<Session> {
+        let mut config = SessionConfig::new().with_information_schema(true);
+        if let Some(threads) = self.threads {
+            config = config.with_target_partitions(threads);
+        }
+        if let Some(rows) = self.batch_size {
+            config = config.with_batch_size(rows);
+        }
+
+        let mut runtime = RuntimeEnvBuilder::new();
+        if let Some(bytes) = self.memory_limit {
+            let named =
+                std::num::NonZeroUsize::new(NAMED_CONSUMERS).unwrap_or(std::num::NonZeroUsize::MIN);
+            runtime = runtime.with_memory_pool(Arc::new(TrackConsumersPool::new(
+                FairSpillPool::new(bytes),
+                named,
+            )));
+        }
+        if let Some(path) = self.temp_dir {
+            runtime = runtime.with_disk_manager_builder(
+                DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![path])),
+            );
+        }
+
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(Arc::new(runtime.build()?))
+            .with_default_features()
+            .build();
+        let context = SessionContext::new_with_state(state).enable_url_table();
+        Ok(Session { context })
+    }
+}
+
+/// A session over SQL with geometry. Cheap to clone; clones share tables and settings.
+#[derive(Clone)]
+pub struct Session {
+    context: SessionContext,
+}
+
+impl Session {
+    /// A session with the defaults of [`SessionBuilder`].
+    ///
+    /// # Errors
+    /// As [`SessionBuilder::build`].
+    pub fn try_new() -> Result<Self> {
+        SessionBuilder::new().build()
+    }
+
+    /// Plans one statement. Statements such as `CREATE` and `SET` take effect at once; a query
+    /// runs when the returned frame is collected or streamed.
+    ///
+    /// # Errors
+    /// When the statement does not parse or cannot be planned.
+    pub async fn sql(&self, statement: &str) -> Result<DataFrame> {
+        self.context.sql(statement).await
+    }
+
+    /// The DataFusion context behind this session.
+    pub fn context(&self) -> &SessionContext {
+        &self.context
+    }
+}
