@@ -11,9 +11,15 @@
 mod array;
 mod bounds;
 mod field;
+mod geojson_writer;
 mod native;
+mod number;
 pub mod wkb;
+mod wkt_writer;
 
 pub use array::GeometryArray;
 pub use bounds::Bounds;
 pub use field::{Encoding, GeometryType};
+pub use geojson_writer::{RingOrder, wkb_to_geojson};
+pub use number::write_number;
+pub use wkt_writer::{wkb_to_shortened_wkt, wkb_to_wkt};

@@ -136,6 +136,32 @@ impl WkbKind {
         }
     }
 
+    /// The name in GeoJSON and, after `ST_`, in ST_GeometryType: `MultiPoint`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Point => "Point",
+            Self::LineString => "LineString",
+            Self::Polygon => "Polygon",
+            Self::MultiPoint => "MultiPoint",
+            Self::MultiLineString => "MultiLineString",
+            Self::MultiPolygon => "MultiPolygon",
+            Self::GeometryCollection => "GeometryCollection",
+        }
+    }
+
+    /// The tag in WKT: `MULTIPOINT`.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::Point => "POINT",
+            Self::LineString => "LINESTRING",
+            Self::Polygon => "POLYGON",
+            Self::MultiPoint => "MULTIPOINT",
+            Self::MultiLineString => "MULTILINESTRING",
+            Self::MultiPolygon => "MULTIPOLYGON",
+            Self::GeometryCollection => "GEOMETRYCOLLECTION",
+        }
+    }
+
     /// The only type that a part may have, where there is such a rule.
     fn part(self) -> Option<Self> {
         match self {
