@@ -386,3 +386,54 @@ async fn damaged_footers_do_not_panic() {
     }
     assert!(failed > 0);
 }
+
+async fn info(path: &Path) -> geoflow_engine::Result<geoflow_engine::geoparquet::FileInfo> {
+    use object_store::local::LocalFileSystem;
+    use object_store::{ObjectStore, ObjectStoreExt};
+
+    let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
+    let location = object_store::path::Path::from_absolute_path(path.canonicalize().unwrap());
+    let meta = store.head(&location.unwrap()).await.unwrap();
+    geoflow_engine::geoparquet::read_info(store, meta).await
+}
+
+#[tokio::test]
+async fn info_says_what_a_file_holds() {
+    use geoflow_engine::geoparquet::{ColumnEncoding, Pruning};
+
+    let cities = info(&testdata("cities.parquet")).await.unwrap();
+    assert_eq!((cities.rows, cities.row_groups.len()), (171_075, 18));
+    let geo = cities.geo.unwrap();
+    let column = &geo.columns[0];
+    assert_eq!(
+        (geo.version.as_str(), column.name.as_str()),
+        ("1.1.0", "geometry")
+    );
+    assert_eq!(column.column.encoding, ColumnEncoding::Wkb);
+    assert_eq!(column.column.geometry_types, ["Point"]);
+    let all = column.bounds().unwrap();
+    for group in &cities.row_groups {
+        assert!(group.compressed_bytes > 0);
+        assert!(all.contains(&group.bounds.unwrap()));
+    }
+    let Pruning::Possible { overlap } = column.pruning else {
+        panic!("{:?}", column.pruning);
+    };
+    assert!(overlap > 0.0 && overlap <= 1.0);
+
+    let counties = info(&testdata("us_counties.parquet")).await.unwrap();
+    assert_eq!(
+        counties.geo.unwrap().columns[0].pruning,
+        Pruning::SingleRowGroup
+    );
+
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("plain.parquet");
+    write(&path, &wkb_batch(), None);
+    let plain = info(&path).await.unwrap();
+    assert!(plain.geo.is_none());
+    assert_eq!(plain.rows, 2);
+    fs::write(&path, "").unwrap();
+    let message = info(&path).await.unwrap_err().to_string();
+    assert!(message.contains("is empty"), "{message}");
+}

@@ -10,8 +10,10 @@
 //!  RecordBatches ──> GeoParquetWriter ──> WKB, covering, bounds, `geo`   (writer)
 //! ```
 
+mod bounds;
 mod footer;
 mod format;
+mod info;
 mod location;
 mod merge;
 mod metadata;
@@ -19,6 +21,7 @@ mod schema;
 
 pub use footer::read_footer;
 pub use format::{GeoParquetFormat, GeoParquetFormatFactory};
+pub use info::{FileInfo, GeoInfo, GeometryColumnInfo, Pruning, RowGroupInfo, read_info};
 pub use location::display_location;
 pub use metadata::{ColumnEncoding, Covering, Edges, GEO_KEY, GeoColumn, GeoMetadata};
 pub use schema::label_geometry;
