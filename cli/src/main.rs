@@ -1,2 +1,32 @@
 //! The geoflow command line.
-fn main() {}
+//!
+//! ```text
+//!  argv -> args (parses, opens nothing) -> settings (resolves) -> command (query, info)
+//!                                                                    |
+//!                            stdout: data     <-   printer   <-   result or failure
+//!                            stderr: the rest                        |
+//!                                                            one exit status
+//! ```
+//!
+//! `main` is the only place that turns an [`exit::ExitStatus`] into a process exit code.
+
+mod args;
+mod error;
+mod exit;
+mod info;
+mod interrupt;
+mod output;
+mod panic;
+mod printer;
+mod progress;
+mod query;
+mod run;
+mod session;
+mod settings;
+mod sql_text;
+mod statement;
+mod timing;
+
+fn main() -> std::process::ExitCode {
+    run::run(std::env::args_os().collect()).into()
+}

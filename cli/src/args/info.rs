@@ -1,0 +1,25 @@
+//! `geoflow info`.
+
+use clap::{Args, ValueEnum};
+
+/// Arguments of `geoflow info`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct InfoArgs {
+    /// GeoParquet files: paths or URLs
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<String>,
+
+    /// Format of the description
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: InfoFormat,
+}
+
+/// How a file is described.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InfoFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON array, an object for each file
+    Json,
+}

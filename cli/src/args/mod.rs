@@ -1,0 +1,53 @@
+//! The command line as it was typed: parsing opens no file and asks no terminal.
+
+mod global;
+mod info;
+mod memory_size;
+mod query;
+
+pub(crate) use global::{ColorChoice, ErrorFormat, GlobalArgs};
+pub(crate) use info::InfoArgs;
+pub(crate) use query::QueryArgs;
+
+use clap::{Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  geoflow query \"SELECT count(*) FROM 'cities.parquet'\"
+  geoflow query -f join.sql -o result.parquet
+  geoflow query \"SELECT * FROM 's3://bucket/roads/*.parquet' LIMIT 10\" --format geojson
+  geoflow info cities.parquet
+
+Exit codes: 0 done, 1 the statement or the data are wrong, 2 usage, 3 the environment failed
+(I/O, credentials, memory), 70 a bug in geoflow, 130 interrupted.";
+
+/// A columnar dataflow engine for vector geodata: SQL with ST_ functions over GeoParquet.
+#[derive(Debug, Parser)]
+#[command(name = "geoflow", version, about, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run SQL and print the answer or write it to a file
+    #[command(after_help = query::EXAMPLES)]
+    Query(QueryArgs),
+    /// Show schema, CRS, geometry types, bounds and row groups of GeoParquet files
+    Info(InfoArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

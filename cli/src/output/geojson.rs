@@ -1,0 +1,139 @@
+//! GeoJSON (RFC 7946): a FeatureCollection, or a feature a line.
+//!
+//! The first geometry column is the geometry of the feature, all other columns are properties.
+//! The lines have no record separators, which is what GDAL's GeoJSONSeq writes by default.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::{Array, RecordBatch, StructArray};
+use arrow::datatypes::{Field, Fields, SchemaRef};
+use arrow::json::writer::{EncoderOptions, make_encoder};
+
+use super::geometry::{GeometryColumn, find, geojson_text, not_lon_lat};
+use super::json_text::{JsonColumns, encoder_options};
+use super::{BatchWriter, Shown, Sink};
+use crate::error::{Failure, Result, from_arrow, from_io};
+
+/// Bytes gathered before they are handed on.
+const CHUNK: usize = 1 << 16;
+
+/// Writes rows as GeoJSON features.
+pub(super) struct GeoJsonWriter {
+    geometry: GeometryColumn,
+    /// Columns of the properties.
+    others: Vec<usize>,
+    properties: JsonColumns,
+    options: EncoderOptions,
+    frame: Frame,
+    started: bool,
+    sink: Sink,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Frame {
+    Collection,
+    Lines,
+}
+
+impl GeoJsonWriter {
+    /// One FeatureCollection.
+    pub(super) fn collection(schema: SchemaRef, sink: Sink) -> Result<Self> {
+        Self::new(schema, sink, Frame::Collection)
+    }
+
+    /// One feature a line.
+    pub(super) fn sequence(schema: SchemaRef, sink: Sink) -> Result<Self> {
+        Self::new(schema, sink, Frame::Lines)
+    }
+
+    fn new(schema: SchemaRef, sink: Sink, frame: Frame) -> Result<Self> {
+        let columns = find(&schema)?;
+        for column in &columns {
+            not_lon_lat(column, "GeoJSON")?;
+        }
+        let Some(geometry) = columns.into_iter().next() else {
+            return Err(Failure::user("GeoJSON needs a geometry column, and the result has none")
+                .with_hint("select one, make one with ST_Point(longitude, latitude), or use --format ndjson"));
+        };
+        let others: Vec<usize> = (0..schema.fields().len())
+            .filter(|index| *index != geometry.index)
+            .collect();
+        let properties = schema.project(&others).map_err(|e| from_arrow(&e))?;
+        Ok(GeoJsonWriter {
+            geometry,
+            others,
+            properties: JsonColumns::new(&properties)?,
+            options: encoder_options(),
+            frame,
+            started: false,
+            sink,
+        })
+    }
+
+    fn start(&mut self, out: &mut Vec<u8>) {
+        if !self.started && self.frame == Frame::Collection {
+            out.extend_from_slice(b"{\"type\":\"FeatureCollection\",\"features\":[");
+        }
+    }
+
+    fn send(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        self.sink
+            .write_all(out)
+            .map_err(|e| self.sink.failure_or(|| from_io("cannot write", &e)))?;
+        out.clear();
+        Ok(())
+    }
+}
+
+impl BatchWriter for GeoJsonWriter {
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let geometries = self
+            .geometry
+            .to_text(batch.column(self.geometry.index), geojson_text)?;
+        let properties = batch.project(&self.others).map_err(|e| from_arrow(&e))?;
+        let properties = self.properties.convert(&properties)?;
+        let fields: Fields = properties.schema().fields().clone();
+        let field = Arc::new(Field::new_struct("", fields.clone(), false));
+        let rows = batch.num_rows();
+        let object = match fields.is_empty() {
+            true => StructArray::new_empty_fields(rows, None),
+            false => StructArray::from(properties),
+        };
+        let options = self.options.clone();
+        let mut encoder = make_encoder(&field, &object, &options).map_err(|e| from_arrow(&e))?;
+        let mut out = Vec::with_capacity(2 * CHUNK);
+        for row in 0..rows {
+            self.start(&mut out);
+            if self.frame == Frame::Collection {
+                out.extend_from_slice(if self.started { b",\n" } else { b"\n" });
+            }
+            self.started = true;
+            out.extend_from_slice(b"{\"type\":\"Feature\",\"geometry\":");
+            match geometries.is_null(row) {
+                true => out.extend_from_slice(b"null"),
+                false => out.extend_from_slice(geometries.value(row).as_bytes()),
+            }
+            out.extend_from_slice(b",\"properties\":");
+            encoder.encode(row, &mut out);
+            out.push(b'}');
+            if self.frame == Frame::Lines {
+                out.push(b'\n');
+            }
+            if out.len() > CHUNK {
+                self.send(&mut out)?;
+            }
+        }
+        self.send(&mut out)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Shown> {
+        let mut out = Vec::new();
+        self.start(&mut out);
+        if self.frame == Frame::Collection {
+            out.extend_from_slice(b"\n]}\n");
+        }
+        self.send(&mut out)?;
+        Ok(Shown::All)
+    }
+}

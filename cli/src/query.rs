@@ -1,0 +1,212 @@
+//! `geoflow query`: statements in, rows out.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow::array::{Array, UInt64Array};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::StreamExt;
+
+use crate::args::QueryArgs;
+use crate::error::{Failure, Result, from_datafusion};
+use crate::output::{Destination, Format, Options, Sink, open_writer};
+use crate::printer::Printer;
+use crate::progress::Progress;
+use crate::session::Session;
+use crate::settings::Settings;
+use crate::statement::{self, Statement, Yield};
+use crate::timing::Timing;
+use crate::{output, sql_text};
+
+/// Runs the statements in order, in one session.
+pub(crate) async fn run(args: QueryArgs, settings: &Settings, printer: &Printer) -> Result<()> {
+    let mut run = Run::prepare(&args, printer)?;
+    let texts = sql_text::read(&args)?;
+    let session = Session::new(settings)?;
+
+    let started = Instant::now();
+    let parser = session
+        .context()
+        .copied_config()
+        .options()
+        .sql_parser
+        .clone();
+    let statements = statement::parse(&texts, &parser)?;
+    run.timing.parse += started.elapsed();
+    run.check(&statements)?;
+
+    for statement in statements {
+        let text = &texts[statement.text];
+        run.statement(&session, statement)
+            .await
+            .map_err(|failure| session.explain_unknown_table(text.locate(failure)))?;
+    }
+    if settings.timing {
+        printer.report(&run.timing.report());
+    }
+    Ok(())
+}
+
+/// What all statements of a run share.
+struct Run<'a> {
+    printer: &'a Printer,
+    destination: Destination,
+    format: Format,
+    options: Options,
+    timing: Timing,
+}
+
+impl<'a> Run<'a> {
+    /// Finds every mistake that can be found without looking at the SQL.
+    fn prepare(args: &QueryArgs, printer: &'a Printer) -> Result<Self> {
+        let mut destination = Destination::new(args.output.as_deref(), args.overwrite);
+        let format = Format::choose(
+            args.format,
+            destination.path(),
+            printer.stdout_is_terminal(),
+        )?;
+        destination.check()?;
+        Ok(Run {
+            printer,
+            options: Options {
+                max_rows: args.max_rows.0,
+                // A plan is made to be read, so that it stays text in a pipe; an explicit
+                // format or file is obeyed.
+                plan_as_text: args.format.is_none_or(|format| format == Format::Table)
+                    && destination.path().is_none(),
+            },
+            destination,
+            format,
+            timing: Timing::start(),
+        })
+    }
+
+    /// Refuses what would go wrong only after hours: more than one result for one file.
+    fn check(&self, statements: &[Statement]) -> Result<()> {
+        let results = statements
+            .iter()
+            .filter(|statement| statement.yields.is_result())
+            .count();
+        if let Some(path) = self.destination.path() {
+            if results == 0 {
+                return Err(Failure::usage(format!(
+                    "no statement returns rows to write to \"{}\"",
+                    path.display()
+                )));
+            }
+            if results > 1 {
+                return Err(Failure::usage(format!(
+                    "{results} statements return rows, but -o \"{}\" holds one result",
+                    path.display()
+                ))
+                .with_hint("write each result with a run of its own, or with COPY ... TO"));
+            }
+        } else if results > 1 && self.format.is_one_document() {
+            return Err(Failure::usage(format!(
+                "{results} statements return rows, but the format {} holds one result",
+                self.format.name()
+            ))
+            .with_hint(
+                "use table, csv, tsv, json, ndjson or geojsonseq, or a run for each result",
+            ));
+        }
+        Ok(())
+    }
+
+    async fn statement(&mut self, session: &Session, statement: Statement) -> Result<()> {
+        let started = Instant::now();
+        let plan = session
+            .plan(statement.sql)
+            .await
+            .map_err(|e| from_datafusion(&e))?;
+        let frame = session
+            .context()
+            .execute_logical_plan(plan)
+            .await
+            .map_err(|e| from_datafusion(&e))?;
+        let context = Arc::new(frame.task_ctx());
+        let physical = frame
+            .create_physical_plan()
+            .await
+            .map_err(|e| from_datafusion(&e))?;
+        self.timing.plan += started.elapsed();
+
+        let started = Instant::now();
+        let mut stream =
+            execute_stream(Arc::clone(&physical), context).map_err(|e| from_datafusion(&e))?;
+        self.timing.execute += started.elapsed();
+        match statement.yields {
+            Yield::Rows | Yield::Plan => {
+                let as_text = statement.yields == Yield::Plan && self.options.plan_as_text;
+                let format = if as_text { Format::Plan } else { self.format };
+                self.results(physical, &mut stream, format).await
+            }
+            Yield::Count | Yield::Nothing => {
+                let _progress = self.progress(&physical, Format::Table);
+                let started = Instant::now();
+                let mut count = None;
+                while let Some(batch) = stream.next().await {
+                    let batch = batch.map_err(|e| from_datafusion(&e))?;
+                    let counts = batch
+                        .columns()
+                        .first()
+                        .and_then(|c| c.as_any().downcast_ref::<UInt64Array>());
+                    if let Some(counts) = counts.filter(|counts| counts.len() == 1) {
+                        count = Some(counts.value(0));
+                    }
+                }
+                self.timing.execute += started.elapsed();
+                if let (Yield::Count, Some(count)) = (statement.yields, count) {
+                    self.printer.note(&format!("{count} rows written"));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Streams batches to their writer as they come.
+    async fn results(
+        &mut self,
+        physical: Arc<dyn ExecutionPlan>,
+        stream: &mut SendableRecordBatchStream,
+        format: Format,
+    ) -> Result<()> {
+        let progress = self.progress(&physical, format);
+        let sink = Sink::open(&self.destination, self.printer)?;
+        let mut writer = open_writer(format, stream.schema(), sink.clone(), self.options)?;
+        loop {
+            let started = Instant::now();
+            let batch = stream
+                .next()
+                .await
+                .transpose()
+                .map_err(|e| from_datafusion(&e))?;
+            self.timing.execute += started.elapsed();
+            let Some(batch) = batch else { break };
+            let started = Instant::now();
+            writer.write(&batch)?;
+            self.timing.write += started.elapsed();
+        }
+        drop(progress);
+        let started = Instant::now();
+        let shown = writer.finish()?;
+        sink.commit()?;
+        self.timing.write += started.elapsed();
+        if let output::Shown::Part { shown, total } = shown {
+            self.printer.note(&format!(
+                "{shown} of {total} rows shown; --max-rows all shows all, -o FILE writes them"
+            ));
+        }
+        Ok(())
+    }
+
+    fn progress(&self, plan: &Arc<dyn ExecutionPlan>, format: Format) -> Option<Progress> {
+        // Rows that stream to the same terminal are progress enough.
+        let rows_stream_by = self.destination.path().is_none()
+            && self.printer.stdout_is_terminal()
+            && !matches!(format, Format::Table | Format::Plan);
+        (self.printer.shows_progress() && !rows_stream_by)
+            .then(|| Progress::watch(Arc::clone(plan)))
+    }
+}

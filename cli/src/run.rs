@@ -1,0 +1,112 @@
+//! One run of the binary, from the words typed to the exit status.
+
+use std::ffi::OsString;
+use std::panic::AssertUnwindSafe;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::args::{Cli, Command};
+use crate::error::{Failure, Result};
+use crate::exit::ExitStatus;
+use crate::interrupt::Interrupt;
+use crate::printer::Printer;
+use crate::settings::{Settings, Speech};
+use crate::{info, panic, query};
+
+/// Runs geoflow.
+pub(crate) fn run(argv: Vec<OsString>) -> ExitStatus {
+    panic::install_hook();
+    let cli = match Cli::try_parse_from(&argv) {
+        Ok(cli) => cli,
+        Err(error) => return not_parsed(&error, Printer::new(Speech::guess(&argv))),
+    };
+    let settings = Settings::resolve(cli.global);
+    let printer = Printer::new(settings.speech);
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        execute(cli.command, &settings, &printer)
+    }))
+    .unwrap_or_else(|_| Err(panic::to_failure()));
+    match outcome {
+        Ok(()) => ExitStatus::Success,
+        Err(failure) => {
+            printer.failure(&failure);
+            failure.kind.status()
+        }
+    }
+}
+
+fn execute(command: Command, settings: &Settings, printer: &Printer) -> Result<()> {
+    log_to_stderr(settings);
+    let cannot_start = |error| crate::error::from_io("cannot start", &error);
+    let interrupt = Interrupt::listen().map_err(cannot_start)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(settings.threads)
+        .thread_name("worker")
+        // Planning and the parser recurse with the SQL.
+        .thread_stack_size(8 << 20)
+        .enable_all()
+        .build()
+        .map_err(cannot_start)?;
+    let work = async {
+        match command {
+            Command::Query(args) => query::run(args, settings, printer).await,
+            Command::Info(args) => info::run(args, settings, printer).await,
+        }
+    };
+    let result = runtime.block_on(async {
+        tokio::select! {
+            // The end of the work wins over a signal that comes with it.
+            biased;
+            result = work => result,
+            () = interrupt.wait() => Err(Failure::interrupted()),
+        }
+    });
+    // Tasks still in a kernel are not waited for: the process is about to end.
+    runtime.shutdown_background();
+    result
+}
+
+/// Help and version are answers; everything else is a mistake in the command line.
+fn not_parsed(error: &clap::Error, printer: Printer) -> ExitStatus {
+    let result = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            printer.data(&error.render().to_string())
+        }
+        _ => Err(usage_failure(error)),
+    };
+    match result {
+        Ok(()) => ExitStatus::Success,
+        Err(failure) => {
+            printer.failure(&failure);
+            failure.kind.status()
+        }
+    }
+}
+
+/// clap's report in the form of all our errors.
+fn usage_failure(error: &clap::Error) -> Box<Failure> {
+    let text = error.render().to_string();
+    let text = text.trim_start_matches("error: ").trim_end();
+    match error.kind() {
+        // Nothing was asked: the whole help is the best answer.
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Failure::usage(format!("no command given\n\n{text}"))
+        }
+        _ => Failure::usage(text),
+    }
+}
+
+fn log_to_stderr(settings: &Settings) {
+    let filter = match settings.verbose {
+        0 => return,
+        1 => "warn,geoflow=info,geoflow_engine=info,geoflow_sql=info,geoflow_k8s=info",
+        2 => "info,geoflow=debug,geoflow_engine=debug,geoflow_sql=debug,geoflow_k8s=debug",
+        _ => "debug,geoflow=trace,geoflow_engine=trace,geoflow_sql=trace,geoflow_k8s=trace",
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(settings.speech.color)
+        .init();
+}

@@ -1,0 +1,114 @@
+//! The session that statements run in.
+
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SessionContext;
+use datafusion::sql::parser::Statement;
+use geoflow_sql::SessionBuilder;
+
+use crate::error::{Failure, Result, from_datafusion, nearest};
+use crate::settings::Settings;
+
+/// A session as the command line asks for it.
+pub(crate) struct Session {
+    session: geoflow_sql::Session,
+}
+
+impl Session {
+    pub(crate) fn new(settings: &Settings) -> Result<Self> {
+        check_temp_dir(settings)?;
+        let mut builder = SessionBuilder::new().threads(settings.threads);
+        if let Some(bytes) = settings.memory_limit {
+            builder = builder.memory_limit(bytes);
+        }
+        if let Some(dir) = &settings.temp_dir {
+            builder = builder.temp_dir(dir);
+        }
+        let session = builder.build().map_err(|e| from_datafusion(&e))?;
+        // Positions in the SQL for errors of planning, not of parsing alone.
+        session
+            .context()
+            .state_ref()
+            .write()
+            .config_mut()
+            .options_mut()
+            .sql_parser
+            .collect_spans = true;
+        Ok(Session { session })
+    }
+
+    pub(crate) fn context(&self) -> &SessionContext {
+        self.session.context()
+    }
+
+    /// Plans one statement; nothing runs.
+    pub(crate) async fn plan(&self, statement: Statement) -> Result<LogicalPlan, DataFusionError> {
+        self.context().state().statement_to_plan(statement).await
+    }
+
+    /// Names what may have been meant by a table that does not exist.
+    pub(crate) fn explain_unknown_table(&self, failure: Box<Failure>) -> Box<Failure> {
+        let Some(name) = failure.unknown_table.clone() else {
+            return failure;
+        };
+        if looks_like_a_path(&name) {
+            let mut failure = failure;
+            failure.message = format!("\"{name}\" does not exist");
+            return failure
+                .with_hint_if_none("check the path; it is relative to the current directory");
+        }
+        let names = self.table_names();
+        match nearest(&name, names.iter().map(String::as_str)) {
+            Some(near) => failure.with_hint_if_none(format!("did you mean `{near}`?")),
+            None => failure.with_hint_if_none(
+                "write a path in single quotes to read a file, as FROM 'cities.parquet', \
+                 or CREATE EXTERNAL TABLE first",
+            ),
+        }
+    }
+
+    fn table_names(&self) -> Vec<String> {
+        let catalogs = self.context().state().catalog_list().clone();
+        catalogs
+            .catalog_names()
+            .iter()
+            .filter_map(|name| catalogs.catalog(name))
+            .flat_map(|catalog| {
+                catalog
+                    .schema_names()
+                    .iter()
+                    .filter_map(|name| catalog.schema(name))
+                    .flat_map(|schema| schema.table_names())
+                    .collect::<Vec<_>>()
+            })
+            .collect()
+    }
+}
+
+fn check_temp_dir(settings: &Settings) -> Result<()> {
+    match &settings.temp_dir {
+        Some(dir) if !dir.is_dir() => Err(Failure::user(format!(
+            "--temp-dir \"{}\" is not a directory",
+            dir.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn looks_like_a_path(name: &str) -> bool {
+    name.contains(['/', '\\', '*'])
+        || name.rsplit_once('.').is_some_and(|(_, extension)| {
+            [
+                "parquet",
+                "geoparquet",
+                "csv",
+                "json",
+                "gpkg",
+                "fgb",
+                "geojson",
+                "shp",
+                "arrow",
+            ]
+            .contains(&extension.to_ascii_lowercase().as_str())
+        })
+}
