@@ -7,7 +7,7 @@ overlap (a village, its district and its time zone), so a point lies in several.
     python make_zones.py OUT.parquet --npm DIRECTORY
 
 DIRECTORY is where npm packages are unpacked to, as `generate.py` does it. The other packages are those of
-`requirements-zones.txt`, read where pip has installed them.
+`requirements-data.txt`, read where pip has installed them.
 """
 
 import argparse
