@@ -11,15 +11,20 @@
 mod array;
 mod bounds;
 mod field;
+mod geojson_reader;
 mod geojson_writer;
 mod native;
 mod number;
 pub mod wkb;
+pub mod wkb_writer;
+mod wkt_reader;
 mod wkt_writer;
 
 pub use array::GeometryArray;
 pub use bounds::Bounds;
 pub use field::{Encoding, GeometryType};
+pub use geojson_reader::{GeoJsonError, geojson_to_wkb};
 pub use geojson_writer::{RingOrder, wkb_to_geojson};
 pub use number::write_number;
+pub use wkt_reader::{WktError, wkt_to_wkb};
 pub use wkt_writer::{wkb_to_shortened_wkt, wkb_to_wkt};
