@@ -9,6 +9,7 @@ pub mod crs;
 pub mod error;
 pub mod geometry;
 pub mod geoparquet;
+pub mod join;
 pub mod predicate;
 
 pub use error::{Error, ErrorKind, Result};

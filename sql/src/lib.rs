@@ -9,6 +9,7 @@
 //! # }
 //! ```
 
+pub mod join;
 mod session;
 
 pub use session::{Session, SessionBuilder};

@@ -9,7 +9,12 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use geoflow_engine::geoparquet::GeoParquetFormatFactory;
+
+use crate::join::SpatialJoinRule;
 
 /// How many of the greatest memory users an out-of-memory message names.
 const NAMED_CONSUMERS: usize = 5;
@@ -85,14 +90,23 @@ impl SessionBuilder {
             );
         }
 
-        let state = SessionStateBuilder::new()
+        let mut state = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::new(runtime.build()?))
             .with_default_features()
+            .with_physical_optimizer_rules(physical_rules())
             .build();
+        state.register_file_format(Arc::new(GeoParquetFormatFactory::new()), true)?;
         let context = SessionContext::new_with_state(state).enable_url_table();
         Ok(Session { context })
     }
+}
+
+/// DataFusion's rules, after the one that makes spatial joins.
+fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    rules.insert(0, Arc::new(SpatialJoinRule::new()));
+    rules
 }
 
 /// A session over SQL with geometry. Cheap to clone; clones share tables and settings.

@@ -1,0 +1,350 @@
+//! The operator.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{JoinSide, JoinType, Statistics, project_schema};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExprRef};
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
+};
+use datafusion::physical_plan::joins::utils::{ColumnIndex, JoinFilter, build_join_schema};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::projection::{
+    EmbeddedProjection, ProjectionExec, try_embed_projection,
+};
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning,
+    PlanProperties, SendableRecordBatchStream,
+};
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
+use parking_lot::Mutex;
+
+use super::build::{self, BuildSide, geometry_type};
+use super::metrics::{BuildMetrics, ProbeMetrics};
+use super::on::SpatialOn;
+use super::output::OutputBuilder;
+use super::probe::Probing;
+use super::roles::{Role, Roles};
+use super::statistics;
+use super::stream::JoinStream;
+
+/// Joins two inputs by a spatial predicate; see the [module](super) for how data move.
+///
+/// One side, the build side, is collected and indexed; the other streams. The output has as many
+/// partitions as the probe side; the order of its rows is not defined.
+#[derive(Debug)]
+pub struct SpatialJoinExec {
+    left: Arc<dyn ExecutionPlan>,
+    right: Arc<dyn ExecutionPlan>,
+    on: SpatialOn,
+    filter: Option<JoinFilter>,
+    join_type: JoinType,
+    build_side: JoinSide,
+    /// Output columns to keep, in order; all when `None`.
+    projection: Option<Vec<usize>>,
+    join_schema: SchemaRef,
+    columns: Vec<ColumnIndex>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+    build: Mutex<Option<SharedBuild>>,
+}
+
+type SharedBuild = Shared<BoxFuture<'static, Result<Arc<BuildSide>, Arc<DataFusionError>>>>;
+
+impl SpatialJoinExec {
+    /// A join of `left` and `right`. The columns of `filter` are those of the inputs;
+    /// `build_side` is collected.
+    ///
+    /// # Errors
+    /// When a projection names a column that does not exist.
+    pub fn try_new(
+        left: Arc<dyn ExecutionPlan>,
+        right: Arc<dyn ExecutionPlan>,
+        on: SpatialOn,
+        filter: Option<JoinFilter>,
+        join_type: JoinType,
+        build_side: JoinSide,
+        projection: Option<Vec<usize>>,
+    ) -> Result<Self> {
+        let (join_schema, columns) = build_join_schema(&left.schema(), &right.schema(), &join_type);
+        let join_schema = Arc::new(join_schema);
+        let schema = project_schema(&join_schema, projection.as_ref())?;
+        let probe = match build_side {
+            JoinSide::Left => &right,
+            _ => &left,
+        };
+        let emission = match Roles::new(join_type, build_side).build {
+            Role::Paired | Role::Unseen => EmissionType::Incremental,
+            Role::Preserved => EmissionType::Both,
+            Role::Semi | Role::Anti | Role::Mark => EmissionType::Final,
+        };
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(probe.output_partitioning().partition_count()),
+            emission,
+            Boundedness::Bounded,
+        );
+        Ok(Self {
+            left,
+            right,
+            on,
+            filter,
+            join_type,
+            build_side,
+            projection,
+            join_schema,
+            columns,
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+            build: Mutex::new(None),
+        })
+    }
+
+    /// The left input.
+    pub fn left(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.left
+    }
+
+    /// The right input.
+    pub fn right(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.right
+    }
+
+    /// The spatial predicate and its arguments.
+    pub fn on(&self) -> &SpatialOn {
+        &self.on
+    }
+
+    /// What pairs must satisfy beside it.
+    pub fn filter(&self) -> Option<&JoinFilter> {
+        self.filter.as_ref()
+    }
+
+    /// The type of the join.
+    pub fn join_type(&self) -> JoinType {
+        self.join_type
+    }
+
+    /// The side that is collected and indexed.
+    pub fn build_side(&self) -> JoinSide {
+        self.build_side
+    }
+
+    fn sides(&self) -> (&Arc<dyn ExecutionPlan>, &Arc<dyn ExecutionPlan>) {
+        match self.build_side {
+            JoinSide::Left => (&self.left, &self.right),
+            _ => (&self.right, &self.left),
+        }
+    }
+
+    fn remake(
+        &self,
+        left: Arc<dyn ExecutionPlan>,
+        right: Arc<dyn ExecutionPlan>,
+        projection: Option<Vec<usize>>,
+    ) -> Result<Self> {
+        Self::try_new(
+            left,
+            right,
+            self.on.clone(),
+            self.filter.clone(),
+            self.join_type,
+            self.build_side,
+            projection,
+        )
+    }
+
+    /// The build side: collected by whichever partition asks first, awaited by all.
+    fn shared_build(&self, partition: usize, context: &Arc<TaskContext>) -> SharedBuild {
+        let mut shared = self.build.lock();
+        if let Some(build) = shared.as_ref() {
+            return build.clone();
+        }
+        let (build_plan, probe_plan) = self.sides();
+        let build = build::collect(
+            Arc::clone(build_plan),
+            self.on.clone(),
+            self.build_side,
+            Roles::new(self.join_type, self.build_side),
+            probe_plan.output_partitioning().partition_count(),
+            BuildMetrics::new(&self.metrics, partition),
+            Arc::clone(context),
+        )
+        .map(|built| built.map(Arc::new).map_err(Arc::new))
+        .boxed()
+        .shared();
+        *shared = Some(build.clone());
+        build
+    }
+}
+
+impl DisplayAs for SpatialJoinExec {
+    fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = match self.build_side {
+            JoinSide::Left => "left",
+            _ => "right",
+        };
+        if t == DisplayFormatType::TreeRender {
+            writeln!(f, "join_type={:?}", self.join_type)?;
+            writeln!(f, "build={side}")?;
+            return writeln!(f, "on={}", self.on);
+        }
+        write!(
+            f,
+            "SpatialJoinExec: join_type={:?}, build={side}, on={}",
+            self.join_type, self.on
+        )?;
+        if let Some(filter) = &self.filter {
+            write!(f, ", filter={filter}")?;
+        }
+        if let Some(projection) = &self.projection {
+            let names: Vec<String> = projection
+                .iter()
+                .map(|&i| format!("{}@{i}", self.join_schema.field(i).name()))
+                .collect();
+            write!(f, ", projection=[{}]", names.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+impl ExecutionPlan for SpatialJoinExec {
+    fn name(&self) -> &'static str {
+        "SpatialJoinExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.left, &self.right]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![false, false]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![true, true]
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&PhysicalExprRef) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        let residual = self.filter.iter().map(JoinFilter::expression);
+        datafusion::physical_plan::apply_expression_roots(self.on.expressions().chain(residual), f)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let [left, right]: [Arc<dyn ExecutionPlan>; 2] =
+            children.try_into().map_err(|children: Vec<_>| {
+                DataFusionError::Internal(format!(
+                    "SpatialJoinExec has two children, not {}",
+                    children.len()
+                ))
+            })?;
+        let mut join = self.remake(left, right, self.projection.clone())?;
+        if options.children_properties == ChildrenPropertiesMode::Keep {
+            join.properties = Arc::clone(&self.properties);
+        }
+        Ok(Arc::new(join))
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(
+            children,
+            ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute),
+        )
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let (_, probe_plan) = self.sides();
+        let probe_side = self.build_side.negate();
+        let shared = self.shared_build(partition, &context);
+        let schema = self.schema();
+        let columns = match &self.projection {
+            None => self.columns.clone(),
+            Some(projection) => projection
+                .iter()
+                .map(|&i| self.columns[i].clone())
+                .collect(),
+        };
+        let stream = JoinStream {
+            build: shared
+                .map(|built| built.map_err(DataFusionError::Shared))
+                .boxed(),
+            input: probe_plan.execute(partition, Arc::clone(&context))?,
+            probing: Probing {
+                geometry_type: geometry_type(self.on.geometry(probe_side), &probe_plan.schema())?,
+                on: self.on.clone(),
+                probe_side,
+                roles: Roles::new(self.join_type, self.build_side),
+                metrics: ProbeMetrics::new(&self.metrics, partition),
+            },
+            filter: self.filter.clone(),
+            output: OutputBuilder::new(Arc::clone(&schema), columns, self.build_side),
+            batch_size: context.session_config().batch_size(),
+        };
+        Ok(stream.into_stream(schema))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
+        // The build side meets every partition of the probe side whole.
+        match self.build_side {
+            JoinSide::Left => vec![ChildStats::At(None), ChildStats::At(partition)],
+            _ => vec![ChildStats::At(partition), ChildStats::At(None)],
+        }
+    }
+
+    fn statistics_from_inputs(
+        &self,
+        inputs: &[Arc<Statistics>],
+        _args: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
+        let estimate = match inputs {
+            [left, right] => statistics::estimate(left, right, self.join_type),
+            _ => Statistics::new_unknown(&self.join_schema),
+        };
+        Ok(Arc::new(estimate.project(self.projection.as_ref())))
+    }
+
+    fn try_swapping_with_projection(
+        &self,
+        projection: &ProjectionExec,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        match self.projection {
+            None => try_embed_projection(projection, self),
+            Some(_) => Ok(None),
+        }
+    }
+}
+
+impl EmbeddedProjection for SpatialJoinExec {
+    fn with_projection(&self, projection: Option<Vec<usize>>) -> Result<Self> {
+        self.remake(Arc::clone(&self.left), Arc::clone(&self.right), projection)
+    }
+}

@@ -1,0 +1,69 @@
+//! What `EXPLAIN ANALYZE` shows of a spatial join.
+
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, Count, ExecutionPlanMetricsSet, Gauge, MetricBuilder, Time,
+};
+
+/// Metrics of the build side; counted once, by the partition that builds.
+#[derive(Debug, Clone)]
+pub(super) struct BuildMetrics {
+    /// Time to evaluate, concatenate and index the build side, its input not included.
+    pub build_time: Time,
+    /// Rows collected.
+    pub build_input_rows: Count,
+    /// Batches collected.
+    pub build_input_batches: Count,
+    /// Bytes reserved for the build side's rows, index and prepared geometries.
+    pub build_mem_used: Gauge,
+    /// Bytes of the R-tree.
+    pub index_size: Gauge,
+}
+
+impl BuildMetrics {
+    pub(super) fn new(set: &ExecutionPlanMetricsSet, partition: usize) -> Self {
+        let new = || MetricBuilder::new(set);
+        Self {
+            build_time: new().subset_time("build_time", partition),
+            build_input_rows: new().counter("build_input_rows", partition),
+            build_input_batches: new().counter("build_input_batches", partition),
+            build_mem_used: new().gauge("build_mem_used", partition),
+            index_size: new().gauge("index_size", partition),
+        }
+    }
+}
+
+/// Metrics of one probe partition.
+#[derive(Debug, Clone)]
+pub(super) struct ProbeMetrics {
+    pub baseline: BaselineMetrics,
+    /// Rows of the probe side.
+    pub input_rows: Count,
+    /// Batches of the probe side.
+    pub input_batches: Count,
+    /// Pairs whose rectangles overlap.
+    pub candidates: Count,
+    /// Candidates decided without looking at an edge.
+    pub true_hits: Count,
+    /// Candidates that satisfy the spatial predicate.
+    pub matches: Count,
+    /// Time to find candidates.
+    pub filter_time: Time,
+    /// Time to decide them.
+    pub refine_time: Time,
+}
+
+impl ProbeMetrics {
+    pub(super) fn new(set: &ExecutionPlanMetricsSet, partition: usize) -> Self {
+        let new = || MetricBuilder::new(set);
+        Self {
+            baseline: BaselineMetrics::new(set, partition),
+            input_rows: new().counter("input_rows", partition),
+            input_batches: new().counter("input_batches", partition),
+            candidates: new().counter("candidates", partition),
+            true_hits: new().counter("true_hits", partition),
+            matches: new().counter("matches", partition),
+            filter_time: new().subset_time("filter_time", partition),
+            refine_time: new().subset_time("refine_time", partition),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The spatial join: `SELECT ... FROM l JOIN r ON <spatial predicate> AND <anything else>`.
+//!
+//! ```text
+//!      build side                                     probe side
+//!  partition 0 .. n, all at once                 partition i, batch by batch
+//!          |                                             |
+//!   geometry, bounds (per batch)                  geometry, rows in Hilbert order
+//!          |                                             |
+//!   one batch + PreparedSet + packed R-tree  <── bounds ─┤
+//!          |                                             |
+//!          └──────────── candidates (two index arrays) ──┤
+//!                                                 refine: predicate
+//!                                                 residual filter
+//!                                                        |
+//!        visited rows (atomic bitmap)  <─────────────────┤
+//!          |                                             |
+//!   unmatched or matched build rows,              pairs, or matched / unmatched
+//!   from the last probe partition                 probe rows, batch by batch
+//! ```
+//!
+//! [`SpatialJoinExec`] is the operator. A row whose geometry is NULL or EMPTY is in no spatial
+//! relation to any other, so it appears in the output of outer and anti joins alone
+//! (two EMPTY geometries are `ST_Equals`, as in PostGIS).
+
+mod build;
+mod build_side;
+mod exec;
+mod metrics;
+mod on;
+mod output;
+mod probe;
+mod roles;
+mod rtree;
+mod statistics;
+mod stream;
+
+pub use build_side::choose_build_side;
+pub use exec::SpatialJoinExec;
+pub use on::{JoinDistance, SpatialOn};

@@ -1,0 +1,266 @@
+//! One batch of the probe side, on its way through index and refinement.
+
+use arrow::array::{Array, RecordBatch};
+use datafusion::common::JoinSide;
+use datafusion::error::Result;
+
+use super::build::{BuildSide, evaluate_distances, name_column};
+use super::metrics::ProbeMetrics;
+use super::on::{JoinDistance, SpatialOn};
+use super::roles::Roles;
+use super::rtree::HilbertOrder;
+use crate::Error;
+use crate::geometry::{Bounds, GeometryArray, GeometryType};
+use crate::predicate::{Distances, ProbeBatch, SpatialPredicate};
+
+/// How many candidates are gathered before they are refined. Enough to spread the cost of a
+/// call, few enough to stay in the second-level cache.
+const CHUNK: usize = 16_384;
+
+/// What does not change from batch to batch.
+pub(super) struct Probing {
+    pub on: SpatialOn,
+    pub probe_side: JoinSide,
+    pub geometry_type: GeometryType,
+    pub roles: Roles,
+    pub metrics: ProbeMetrics,
+}
+
+impl Probing {
+    /// The predicate, the build side's geometry first.
+    fn predicate(&self) -> SpatialPredicate {
+        match self.probe_side {
+            JoinSide::Left => self.on.predicate.flip(),
+            _ => self.on.predicate,
+        }
+    }
+
+    /// Takes in a batch: geometry, distances, and the order in which rows are probed.
+    pub(super) fn start(&self, batch: RecordBatch, build: &BuildSide) -> Result<ProbeRows> {
+        let rows = batch.num_rows();
+        let expr = self.on.geometry(self.probe_side);
+        let array = expr.evaluate(&batch)?.into_array(rows)?;
+        let invalid = |e: Error| name_column(e, expr);
+        let view = GeometryArray::try_new(&array, &self.geometry_type)?;
+        let geometry = ProbeBatch::try_new(view).map_err(invalid)?;
+        let distances = match &self.on.distance {
+            Some(JoinDistance::Column(side, expr)) if *side == self.probe_side => {
+                Some(evaluate_distances(expr, &batch)?)
+            }
+            Some(JoinDistance::Constant(d)) => Some(vec![d.unwrap_or(f64::NAN)]),
+            _ => None,
+        };
+
+        let curve = HilbertOrder::new(build.tree.bounds());
+        let mut order = Vec::with_capacity(rows);
+        let mut empties = vec![];
+        for row in 0..rows {
+            let bounds = geometry.bounds(row).map_err(invalid)?;
+            if bounds.is_empty() {
+                if self.on.predicate == SpatialPredicate::Equals && !geometry.is_null(row) {
+                    empties.push(row as u32);
+                }
+                continue;
+            }
+            let key = curve.key(
+                bounds.min_x / 2.0 + bounds.max_x / 2.0,
+                bounds.min_y / 2.0 + bounds.max_y / 2.0,
+            );
+            order.push((key, row as u32, bounds));
+        }
+        // Neighbours in space touch the same nodes of the tree and the same geometries.
+        order.sort_unstable_by_key(|(key, row, _)| (*key, *row));
+
+        let matched = if self.roles.probe.needs_matches() {
+            vec![false; rows]
+        } else {
+            vec![]
+        };
+        Ok(ProbeRows {
+            batch,
+            geometry,
+            distances,
+            order,
+            empties,
+            next: 0,
+            matched,
+        })
+    }
+
+    /// Finds and decides the next candidates. `pairs` is cleared, then holds the pairs that
+    /// satisfy the spatial predicate; `false` when the batch is used up.
+    pub(super) fn advance(
+        &self,
+        rows: &mut ProbeRows,
+        build: &BuildSide,
+        scratch: &mut Scratch,
+        pairs: &mut Pairs,
+    ) -> Result<bool> {
+        pairs.clear();
+        scratch.candidates.clear();
+        {
+            let _timer = self.metrics.filter_time.timer();
+            self.find(rows, build, scratch);
+        }
+        let found = scratch.candidates.len();
+        self.metrics.candidates.add(found);
+        if found > 0 {
+            let _timer = self.metrics.refine_time.timer();
+            self.refine(rows, build, scratch, pairs)?;
+        }
+        self.metrics.matches.add(pairs.len());
+        Ok(found > 0 || rows.next < rows.order.len())
+    }
+
+    fn find(&self, rows: &mut ProbeRows, build: &BuildSide, scratch: &mut Scratch) {
+        let skip_visited = self.roles.build.wants_existence();
+        let Scratch {
+            stack, candidates, ..
+        } = scratch;
+        for &row in &rows.empties {
+            for &other in &build.empties {
+                candidates.push(other, row);
+            }
+        }
+        rows.empties.clear();
+        while candidates.len() < CHUNK {
+            let Some((_, row, bounds)) = rows.order.get(rows.next) else {
+                return;
+            };
+            rows.next += 1;
+            let bounds = match rows.reach(*row) {
+                None => *bounds,
+                Some(d) if d >= 0.0 => bounds.expand(d),
+                Some(_) => continue,
+            };
+            build.tree.query(&bounds, stack, |other| {
+                if !(skip_visited && build.is_visited(other)) {
+                    candidates.push(other, *row);
+                }
+            });
+        }
+    }
+
+    fn refine(
+        &self,
+        rows: &ProbeRows,
+        build: &BuildSide,
+        scratch: &mut Scratch,
+        pairs: &mut Pairs,
+    ) -> Result<()> {
+        let Scratch {
+            candidates,
+            hits,
+            distances,
+            ..
+        } = scratch;
+        let distance = match (&build.distances, &rows.distances) {
+            (Some(all), _) => {
+                distances.clear();
+                distances.extend(candidates.build.iter().map(|&row| all[row as usize]));
+                Distances::PerPair(distances)
+            }
+            (None, Some(all)) => match (&self.on.distance, all.first()) {
+                (Some(JoinDistance::Constant(_)), Some(d)) => Distances::Constant(*d),
+                _ => {
+                    distances.clear();
+                    distances.extend(candidates.probe.iter().map(|&row| all[row as usize]));
+                    Distances::PerPair(distances)
+                }
+            },
+            (None, None) => Distances::None,
+        };
+        hits.clear();
+        let stats = build
+            .geometries
+            .refine(
+                self.predicate(),
+                &rows.geometry,
+                &candidates.build,
+                &candidates.probe,
+                distance,
+                hits,
+            )
+            .map_err(|e| name_column(e, self.on.geometry(self.probe_side)))?;
+        self.metrics.true_hits.add(stats.true_hits);
+        for &hit in hits.iter() {
+            pairs.push(
+                candidates.build[hit as usize],
+                candidates.probe[hit as usize],
+            );
+        }
+        Ok(())
+    }
+}
+
+/// A batch of the probe side.
+pub(super) struct ProbeRows {
+    pub batch: RecordBatch,
+    geometry: ProbeBatch,
+    /// One for all rows if constant, else one a row.
+    distances: Option<Vec<f64>>,
+    order: Vec<(u32, u32, Bounds)>,
+    empties: Vec<u32>,
+    next: usize,
+    /// Which rows have a partner; empty when nobody asks.
+    pub matched: Vec<bool>,
+}
+
+impl ProbeRows {
+    /// How far row `row` reaches beyond its rectangle; `None` if the predicate has no distance
+    /// or the build side brings it.
+    fn reach(&self, row: u32) -> Option<f64> {
+        match self.distances.as_deref() {
+            None => None,
+            Some([constant]) => Some(*constant),
+            Some(all) => Some(all[row as usize]),
+        }
+    }
+}
+
+/// Pairs of build and probe rows, as two index arrays.
+#[derive(Debug, Default)]
+pub(super) struct Pairs {
+    pub build: Vec<u32>,
+    pub probe: Vec<u32>,
+}
+
+impl Pairs {
+    pub(super) fn push(&mut self, build: u32, probe: u32) {
+        self.build.push(build);
+        self.probe.push(probe);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.build.clear();
+        self.probe.clear();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.build.len()
+    }
+
+    /// Keeps the pairs whose flag is set.
+    pub(super) fn retain(&mut self, keep: &arrow::array::BooleanArray) {
+        let mut kept = 0;
+        for i in keep.values().set_indices() {
+            if keep.is_null(i) {
+                continue;
+            }
+            self.build[kept] = self.build[i];
+            self.probe[kept] = self.probe[i];
+            kept += 1;
+        }
+        self.build.truncate(kept);
+        self.probe.truncate(kept);
+    }
+}
+
+/// Buffers that are reused from chunk to chunk.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    stack: Vec<(u32, u32)>,
+    candidates: Pairs,
+    hits: Vec<u32>,
+    distances: Vec<f64>,
+}

@@ -1,0 +1,263 @@
+//! The stream of one probe partition.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use arrow::array::{BooleanArray, RecordBatch, UInt32Array};
+use arrow::compute::BatchCoalescer;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::JoinSide;
+use datafusion::error::Result;
+use datafusion::physical_plan::SendableRecordBatchStream;
+use datafusion::physical_plan::joins::utils::JoinFilter;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::{StreamExt, stream};
+
+use super::build::BuildSide;
+use super::output::{OutputBuilder, Rows, apply_residual};
+use super::probe::{Pairs, ProbeRows, Probing, Scratch};
+use super::roles::Role;
+
+/// Resolves to the build side that all partitions share.
+pub(super) type BuildFuture = Pin<Box<dyn Future<Output = Result<Arc<BuildSide>>> + Send>>;
+
+/// Joins one partition of the probe side with the build side.
+pub(super) struct JoinStream {
+    pub build: BuildFuture,
+    pub input: SendableRecordBatchStream,
+    pub probing: Probing,
+    pub filter: Option<JoinFilter>,
+    pub output: OutputBuilder,
+    pub batch_size: usize,
+}
+
+impl JoinStream {
+    /// Starts when first polled.
+    pub(super) fn into_stream(self, schema: SchemaRef) -> SendableRecordBatchStream {
+        let mut coalescer = BatchCoalescer::new(Arc::clone(&schema), self.batch_size);
+        // Batches that are large already pass through without being copied.
+        coalescer.set_biggest_coalesce_batch_size(Some(self.batch_size / 2));
+        let baseline = self.probing.metrics.baseline.clone();
+        let machine = Machine {
+            stream: self,
+            coalescer,
+            state: State::Waiting,
+            scratch: Scratch::default(),
+            ready: VecDeque::new(),
+        };
+        let batches = stream::unfold(Some(machine), move |machine| {
+            let baseline = baseline.clone();
+            async move {
+                let mut machine = machine?;
+                match machine.next().await {
+                    Ok(Some(batch)) => {
+                        baseline.record_output(batch.num_rows());
+                        Some((Ok(batch), Some(machine)))
+                    }
+                    Ok(None) => None,
+                    Err(error) => Some((Err(error), None)),
+                }
+            }
+        });
+        Box::pin(RecordBatchStreamAdapter::new(schema, batches))
+    }
+
+    fn build_side(&self) -> JoinSide {
+        self.probing.probe_side.negate()
+    }
+}
+
+/// ```text
+/// Waiting ── build side ready ──> Fetching ── batch ──> Probing
+///                                    |  ^───────────────┘ used up
+///                                    └── no more ──> Leftover ──> Done
+/// ```
+enum State {
+    Waiting,
+    Fetching(Arc<BuildSide>),
+    Probing(Arc<BuildSide>, Box<ProbeRows>, Pairs, usize),
+    /// Build rows from here on, by the last partition.
+    Leftover(Arc<BuildSide>, u32),
+    Done,
+}
+
+struct Machine {
+    stream: JoinStream,
+    coalescer: BatchCoalescer,
+    state: State,
+    scratch: Scratch,
+    ready: VecDeque<RecordBatch>,
+}
+
+impl Machine {
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(batch) = self.coalescer.next_completed_batch() {
+                return Ok(Some(batch));
+            }
+            if let Some(batch) = self.ready.pop_front() {
+                self.coalescer.push_batch(batch)?;
+                continue;
+            }
+            self.state = match std::mem::replace(&mut self.state, State::Done) {
+                State::Waiting => {
+                    let build = (&mut self.stream.build).await?;
+                    let roles = self.stream.probing.roles;
+                    if build.is_hopeless() && roles.needs_build_rows() {
+                        self.after_probe(build)
+                    } else {
+                        State::Fetching(build)
+                    }
+                }
+                State::Fetching(build) => match self.stream.input.next().await {
+                    Some(batch) => self.start(build, batch?)?,
+                    None => self.after_probe(build),
+                },
+                State::Probing(build, rows, pairs, from) => self.probe(build, rows, pairs, from)?,
+                State::Leftover(build, from) => self.leftover(build, from)?,
+                State::Done => {
+                    if self.coalescer.is_empty() {
+                        return Ok(None);
+                    }
+                    self.coalescer.finish_buffered_batch()?;
+                    State::Done
+                }
+            };
+        }
+    }
+
+    fn start(&self, build: Arc<BuildSide>, batch: RecordBatch) -> Result<State> {
+        let probing = &self.stream.probing;
+        let _timer = probing.metrics.baseline.elapsed_compute().timer();
+        probing.metrics.input_batches.add(1);
+        probing.metrics.input_rows.add(batch.num_rows());
+        let rows = probing.start(batch, &build)?;
+        Ok(State::Probing(build, Box::new(rows), Pairs::default(), 0))
+    }
+
+    /// Puts out the next pairs of the batch, or finds more, or puts out what the batch leaves.
+    fn probe(
+        &mut self,
+        build: Arc<BuildSide>,
+        mut rows: Box<ProbeRows>,
+        mut pairs: Pairs,
+        from: usize,
+    ) -> Result<State> {
+        let elapsed = self
+            .stream
+            .probing
+            .metrics
+            .baseline
+            .elapsed_compute()
+            .clone();
+        let _timer = elapsed.timer();
+        let roles = self.stream.probing.roles;
+        if from < pairs.len() {
+            let to = (from + self.stream.batch_size).min(pairs.len());
+            let build_rows = UInt32Array::from(pairs.build[from..to].to_vec());
+            let probe_rows = UInt32Array::from(pairs.probe[from..to].to_vec());
+            self.ready.push_back(self.stream.output.batch(
+                to - from,
+                Rows::Take(&build.batch, &build_rows),
+                Rows::Take(&rows.batch, &probe_rows),
+                None,
+            )?);
+            return Ok(State::Probing(build, rows, pairs, to));
+        }
+        let probing = &self.stream.probing;
+        if !probing.advance(&mut rows, &build, &mut self.scratch, &mut pairs)? {
+            self.finish_batch(&rows)?;
+            return Ok(State::Fetching(build));
+        }
+        if let Some(filter) = &self.stream.filter {
+            let side = self.stream.build_side();
+            apply_residual(filter, side, &build.batch, &rows.batch, &mut pairs)?;
+        }
+        if roles.build.needs_matches() {
+            pairs.build.iter().for_each(|&row| build.visit(row));
+        }
+        if roles.probe.needs_matches() {
+            pairs
+                .probe
+                .iter()
+                .for_each(|&row| rows.matched[row as usize] = true);
+        }
+        if !roles.emits_pairs() || !matches!(roles.build, Role::Paired | Role::Preserved) {
+            pairs.clear();
+        }
+        Ok(State::Probing(build, rows, pairs, 0))
+    }
+
+    /// Rows of the probe side that are put out once: preserved, semi, anti, mark.
+    fn finish_batch(&mut self, rows: &ProbeRows) -> Result<()> {
+        let role = self.stream.probing.roles.probe;
+        let Some(selected) = select(role, 0, rows.matched.len(), |row| rows.matched[row]) else {
+            return Ok(());
+        };
+        let mark = (role == Role::Mark).then(|| BooleanArray::from(rows.matched.clone()));
+        self.ready.push_back(self.stream.output.batch(
+            selected.len(),
+            Rows::Null,
+            Rows::Take(&rows.batch, &selected),
+            mark,
+        )?);
+        Ok(())
+    }
+
+    /// The probe side of this partition is used up.
+    fn after_probe(&self, build: Arc<BuildSide>) -> State {
+        let role = self.stream.probing.roles.build;
+        // The count is kept for every role: it tells the last partition from the others.
+        if build.finish_probe() && role.needs_matches() {
+            State::Leftover(build, 0)
+        } else {
+            State::Done
+        }
+    }
+
+    /// The next rows of the build side that are put out once.
+    fn leftover(&mut self, build: Arc<BuildSide>, from: u32) -> Result<State> {
+        let role = self.stream.probing.roles.build;
+        let rows = build.batch.num_rows();
+        if from as usize >= rows {
+            return Ok(State::Done);
+        }
+        let to = (from as usize + self.stream.batch_size).min(rows);
+        if let Some(selected) = select(role, from as usize, to, |row| build.is_visited(row as u32))
+        {
+            let mark = (role == Role::Mark).then(|| {
+                selected
+                    .values()
+                    .iter()
+                    .map(|&row| Some(build.is_visited(row)))
+                    .collect()
+            });
+            self.ready.push_back(self.stream.output.batch(
+                selected.len(),
+                Rows::Take(&build.batch, &selected),
+                Rows::Null,
+                mark,
+            )?);
+        }
+        Ok(State::Leftover(build, to as u32))
+    }
+}
+
+/// The rows of `from..to` that a role puts out on their own; `None` for no rows.
+fn select(
+    role: Role,
+    from: usize,
+    to: usize,
+    matched: impl Fn(usize) -> bool,
+) -> Option<UInt32Array> {
+    let wanted = |row: &usize| match role {
+        Role::Semi => matched(*row),
+        Role::Anti | Role::Preserved => !matched(*row),
+        Role::Mark => true,
+        Role::Paired | Role::Unseen => false,
+    };
+    let rows: Vec<u32> = (from..to).filter(wanted).map(|row| row as u32).collect();
+    (!rows.is_empty()).then(|| UInt32Array::from(rows))
+}
