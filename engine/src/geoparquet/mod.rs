@@ -18,6 +18,9 @@ mod location;
 mod merge;
 mod metadata;
 mod schema;
+mod write_column;
+mod write_plan;
+mod writer;
 
 pub use footer::read_footer;
 pub use format::{GeoParquetFormat, GeoParquetFormatFactory};
@@ -25,3 +28,4 @@ pub use info::{FileInfo, GeoInfo, GeometryColumnInfo, Pruning, RowGroupInfo, rea
 pub use location::display_location;
 pub use metadata::{ColumnEncoding, Covering, Edges, GEO_KEY, GeoColumn, GeoMetadata};
 pub use schema::label_geometry;
+pub use writer::{GeoParquetWriter, WriteOptions, WriteSummary};

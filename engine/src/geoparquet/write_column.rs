@@ -1,0 +1,360 @@
+//! One geometry column on its way into a file: WKB, the covering, and what the metadata will say.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryBuilder, Float64Array, NullBufferBuilder, StructArray,
+};
+use arrow::datatypes::{DataType, Field};
+use geoarrow_array::GeoArrowArray;
+use geoarrow_array::array::from_arrow_array;
+use geoarrow_array::cast::to_wkb;
+use serde_json::{Value, json};
+
+use super::write_plan::{PlannedGeometry, covering_sides};
+use crate::geometry::wkb::{self, WkbCursor, WkbError, WkbHeader, WkbKind};
+use crate::geometry::{Bounds, Encoding};
+use crate::{Error, Result};
+
+/// Sees all values of one geometry column.
+#[derive(Debug)]
+pub(super) struct ColumnWriter {
+    plan: PlannedGeometry,
+    bounds: Bounds,
+    /// Range of z, empty (min > max) until there is one.
+    z: (f64, f64),
+    /// Simple Features codes and whether there is a z.
+    types: BTreeSet<(u32, bool)>,
+    has_m: bool,
+    rows: u64,
+}
+
+impl ColumnWriter {
+    pub(super) fn new(plan: PlannedGeometry) -> Self {
+        Self {
+            plan,
+            bounds: Bounds::EMPTY,
+            z: (f64::INFINITY, f64::NEG_INFINITY),
+            types: BTreeSet::new(),
+            has_m: false,
+            rows: 0,
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.plan.name
+    }
+
+    /// The bounds of all rows so far, `None` without a geometry that is not EMPTY.
+    pub(super) fn bounds(&self) -> Option<Bounds> {
+        (!self.bounds.is_empty()).then_some(self.bounds)
+    }
+
+    /// Takes the next rows and gives them as WKB with their covering.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a malformed value and for coordinates that are not finite, with column
+    /// and row (counted from 1 over the whole result).
+    pub(super) fn next(&mut self, array: &ArrayRef) -> Result<(ArrayRef, ArrayRef)> {
+        let wkb = self.to_wkb(array)?;
+        let mut covering = CoveringBuilder::with_capacity(wkb.len());
+        let mut extended = false;
+        {
+            let nulls = wkb.logical_nulls();
+            let value = values(&wkb)?;
+            for row in 0..wkb.len() {
+                if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+                    covering.push(Bounds::EMPTY);
+                    continue;
+                }
+                let bytes = value(row);
+                let bounds = self
+                    .observe(bytes)
+                    .map_err(|error| self.invalid(row, &error))?;
+                extended |= is_ewkb(bytes);
+                covering.push(bounds);
+            }
+        }
+        let wkb = if extended { self.iso(&wkb)? } else { wkb };
+        self.rows += wkb.len() as u64;
+        Ok((wkb, covering.finish()?))
+    }
+
+    /// The entry under `columns` in the `geo` metadata.
+    pub(super) fn metadata(&self) -> Value {
+        let covering = |side: &str| json!([self.plan.covering, side]);
+        let mut entry = json!({
+            "encoding": "WKB",
+            "geometry_types": self.geometry_types(),
+            "crs": self.plan.crs,
+            "edges": "planar",
+            "covering": {"bbox": {
+                "xmin": covering("xmin"),
+                "ymin": covering("ymin"),
+                "xmax": covering("xmax"),
+                "ymax": covering("ymax"),
+            }},
+        });
+        if let (Some(entry), Some(b)) = (entry.as_object_mut(), self.bounds()) {
+            let bbox = if self.z.0 <= self.z.1 {
+                json!([b.min_x, b.min_y, self.z.0, b.max_x, b.max_y, self.z.1])
+            } else {
+                json!([b.min_x, b.min_y, b.max_x, b.max_y])
+            };
+            entry.insert("bbox".into(), bbox);
+        }
+        entry
+    }
+
+    fn geometry_types(&self) -> Vec<String> {
+        // GeoParquet 1.1 has no name for types with a measure. An empty list says that readers
+        // must look themselves.
+        if self.has_m {
+            return Vec::new();
+        }
+        self.types
+            .iter()
+            .map(|(code, has_z)| {
+                let name = match code {
+                    1 => "Point",
+                    2 => "LineString",
+                    3 => "Polygon",
+                    4 => "MultiPoint",
+                    5 => "MultiLineString",
+                    6 => "MultiPolygon",
+                    _ => "GeometryCollection",
+                };
+                format!("{name}{}", if *has_z { " Z" } else { "" })
+            })
+            .collect()
+    }
+
+    fn to_wkb(&self, array: &ArrayRef) -> Result<ArrayRef> {
+        let native = match &self.plan.ty.encoding {
+            Encoding::Wkb => return Ok(Arc::clone(array)),
+            Encoding::Native(native) => native,
+        };
+        let failed = |e: geoarrow_schema::error::GeoArrowError| {
+            Error::Data(format!(
+                "column \"{}\" cannot be written as WKB: {e}",
+                self.plan.name
+            ))
+        };
+        let field: Field = native.to_field("", true);
+        let geometries = from_arrow_array(array, &field).map_err(failed)?;
+        let wkb = to_wkb::<i32>(geometries.as_ref()).map_err(failed)?;
+        Ok(wkb.to_array_ref())
+    }
+
+    /// The bounds of a value, after a look at all of it.
+    fn observe(&mut self, bytes: &[u8]) -> Result<Bounds, WkbError> {
+        if let Some((x, y)) = wkb::point_xy(bytes)
+            && x.is_finite()
+            && y.is_finite()
+        {
+            self.types.insert((WkbKind::Point.code(), false));
+            self.bounds.add(x, y);
+            return Ok(Bounds::point(x, y));
+        }
+        let bounds = wkb::bounds(bytes)?;
+        let header = WkbCursor::new(bytes).header()?;
+        self.types.insert((header.kind.code(), header.has_z));
+        self.has_m |= header.has_m;
+        self.bounds = self.bounds.union(&bounds);
+        if header.has_z {
+            wkb::for_each_run(bytes, |_, run| {
+                for [_, _, z, _] in run.ordinates().filter(|c| c[2].is_finite()) {
+                    self.z = (self.z.0.min(z), self.z.1.max(z));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(bounds)
+    }
+
+    fn invalid(&self, row: usize, reason: &WkbError) -> Error {
+        Error::Data(format!(
+            "invalid geometry in column \"{}\", row {} of the result: {reason}",
+            self.plan.name,
+            self.rows + row as u64 + 1
+        ))
+    }
+
+    /// EWKB made ISO WKB, which is what GeoParquet holds.
+    fn iso(&self, wkb: &ArrayRef) -> Result<ArrayRef> {
+        let nulls = wkb.logical_nulls();
+        let value = values(wkb)?;
+        let mut builder = BinaryBuilder::with_capacity(wkb.len(), 0);
+        for row in 0..wkb.len() {
+            if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+                builder.append_null();
+            } else {
+                let iso = to_iso(value(row)).map_err(|error| self.invalid(row, &error))?;
+                builder.append_value(iso.as_ref());
+            }
+        }
+        let iso: ArrayRef = Arc::new(builder.finish());
+        arrow::compute::cast(&iso, wkb.data_type())
+            .map_err(|e| Error::Internal(format!("WKB cast to {}: {e}", wkb.data_type())))
+    }
+}
+
+/// The bytes of each row, whichever array holds them.
+fn values<'a>(array: &'a ArrayRef) -> Result<Box<dyn Fn(usize) -> &'a [u8] + 'a>> {
+    match array.data_type() {
+        DataType::Binary => {
+            let array = array.as_binary::<i32>();
+            Ok(Box::new(move |row| array.value(row)))
+        }
+        DataType::LargeBinary => {
+            let array = array.as_binary::<i64>();
+            Ok(Box::new(move |row| array.value(row)))
+        }
+        DataType::BinaryView => {
+            let array = array.as_binary_view();
+            Ok(Box::new(move |row| array.value(row)))
+        }
+        other => Err(Error::Internal(format!("WKB in an array of {other}"))),
+    }
+}
+
+/// Whether the type word carries the flags of EWKB.
+fn is_ewkb(bytes: &[u8]) -> bool {
+    // The flags are in the most significant byte of the type word.
+    let most_significant = match bytes {
+        [0, first, ..] => *first,
+        [1, _, _, _, last, ..] => *last,
+        _ => return false,
+    };
+    most_significant & 0xe0 != 0
+}
+
+fn to_iso(bytes: &[u8]) -> Result<Cow<'_, [u8]>, WkbError> {
+    if !is_ewkb(bytes) {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut cursor = WkbCursor::new(bytes);
+    let header = cursor.header()?;
+    copy_iso(bytes, &mut cursor, &header, &mut out, 0)?;
+    Ok(Cow::Owned(out))
+}
+
+fn copy_iso(
+    bytes: &[u8],
+    cursor: &mut WkbCursor<'_>,
+    header: &WkbHeader,
+    out: &mut Vec<u8>,
+    depth: usize,
+) -> Result<(), WkbError> {
+    if depth > wkb::MAX_DEPTH {
+        return Err(WkbError::Depth);
+    }
+    let code = header.kind.code()
+        + if header.has_z { 1000 } else { 0 }
+        + if header.has_m { 2000 } else { 0 };
+    out.push(u8::from(header.little_endian));
+    out.extend(if header.little_endian {
+        code.to_le_bytes()
+    } else {
+        code.to_be_bytes()
+    });
+    let start = cursor.position();
+    match header.kind {
+        WkbKind::Point => {
+            cursor.coord(header)?;
+        }
+        WkbKind::LineString => {
+            cursor.coords(header)?;
+        }
+        WkbKind::Polygon => {
+            for _ in 0..cursor.count(header, 4)? {
+                cursor.coords(header)?;
+            }
+        }
+        _ => {
+            let parts = cursor.count(header, 9)?;
+            out.extend(&bytes[start..cursor.position()]);
+            for _ in 0..parts {
+                let part = cursor.part_header(header)?;
+                copy_iso(bytes, cursor, &part, out, depth + 1)?;
+            }
+            return Ok(());
+        }
+    }
+    out.extend(&bytes[start..cursor.position()]);
+    Ok(())
+}
+
+/// The bounds of every row; NULL for NULL and EMPTY.
+struct CoveringBuilder {
+    sides: [Vec<f64>; 4],
+    valid: NullBufferBuilder,
+}
+
+impl CoveringBuilder {
+    fn with_capacity(rows: usize) -> Self {
+        Self {
+            sides: std::array::from_fn(|_| Vec::with_capacity(rows)),
+            valid: NullBufferBuilder::new(rows),
+        }
+    }
+
+    fn push(&mut self, bounds: Bounds) {
+        let empty = bounds.is_empty();
+        self.valid.append(!empty);
+        let values = [bounds.min_x, bounds.min_y, bounds.max_x, bounds.max_y];
+        for (side, value) in self.sides.iter_mut().zip(values) {
+            side.push(if empty { 0.0 } else { value });
+        }
+    }
+
+    fn finish(mut self) -> Result<ArrayRef> {
+        let sides = self
+            .sides
+            .map(|side| Arc::new(Float64Array::from(side)) as ArrayRef)
+            .to_vec();
+        StructArray::try_new(covering_sides(), sides, self.valid.finish())
+            .map(|array| Arc::new(array) as ArrayRef)
+            .map_err(|e| Error::Internal(format!("covering column: {e}")))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ewkb_becomes_iso() {
+        let mut ewkb = vec![1];
+        ewkb.extend(0xa000_0001_u32.to_le_bytes());
+        ewkb.extend(4326_u32.to_le_bytes());
+        let ordinates: Vec<u8> = [1.0_f64, 2.0, 3.0]
+            .iter()
+            .flat_map(|v| v.to_le_bytes())
+            .collect();
+        ewkb.extend(&ordinates);
+        let mut iso = vec![1];
+        iso.extend(1001_u32.to_le_bytes());
+        iso.extend(&ordinates);
+        assert_eq!(to_iso(&ewkb).unwrap().as_ref(), iso);
+        assert_eq!(to_iso(&iso).unwrap().as_ref(), iso);
+
+        // MULTIPOINT Z of the point, big-endian with SRID outside.
+        let mut multi = vec![0];
+        multi.extend(0xa000_0004_u32.to_be_bytes());
+        multi.extend(4326_u32.to_be_bytes());
+        multi.extend(1_u32.to_be_bytes());
+        let part_at = multi.len();
+        multi.extend([1]);
+        multi.extend(0x8000_0001_u32.to_le_bytes());
+        multi.extend(&ordinates);
+        let converted = to_iso(&multi).unwrap().into_owned();
+        assert_eq!(&converted[..9], [0, 0, 0, 3, 0xec, 0, 0, 0, 1]);
+        assert_eq!(&converted[9..], iso, "the part, {part_at} bytes in");
+        assert_eq!(wkb::bounds(&converted).unwrap(), Bounds::point(1.0, 2.0));
+    }
+}
