@@ -1,0 +1,314 @@
+//! Every join type and every predicate of `SpatialJoinExec`, against a nested loop over the plain
+//! definitions, on random and nasty geometries.
+//!
+//! A failure names its seed: `GEOFLOW_SEED=<seed> cargo test -p geoflow-engine --test spatial_join`
+//! repeats it. `GEOFLOW_CASES` sets how many data sets are drawn.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test"
+)]
+
+mod nasty;
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Float64Array, Int32Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
+use datafusion::common::{JoinSide, JoinType};
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::PhysicalExprRef;
+use datafusion::physical_expr::expressions::{BinaryExpr, Column};
+use datafusion::physical_plan::joins::utils::{ColumnIndex, JoinFilter};
+use datafusion::physical_plan::{ExecutionPlan, collect};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use geo_types::Geometry;
+use geoflow_engine::geometry::{GeometryArray, GeometryType};
+use geoflow_engine::join::{JoinDistance, SpatialJoinExec, SpatialOn};
+use geoflow_engine::predicate::SpatialPredicate;
+use nasty::Nasty;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+const JOIN_TYPES: [JoinType; 10] = [
+    JoinType::Inner,
+    JoinType::Left,
+    JoinType::Right,
+    JoinType::Full,
+    JoinType::LeftSemi,
+    JoinType::RightSemi,
+    JoinType::LeftAnti,
+    JoinType::RightAnti,
+    JoinType::LeftMark,
+    JoinType::RightMark,
+];
+
+/// One output row: the number of the left and of the right row, and the mark.
+type Row = (Option<i32>, Option<i32>, Option<bool>);
+
+/// One side: rows with a number, a class, a reach and a geometry, cut into partitions and batches.
+struct Side {
+    schema: SchemaRef,
+    rows: Vec<(i32, i32, Option<f64>, Option<Geometry<f64>>)>,
+    partitions: Vec<Vec<RecordBatch>>,
+    text: String,
+}
+
+impl Side {
+    fn random(rng: &mut StdRng, nasty: &Nasty, label: &str) -> Self {
+        let schema = Arc::new(Schema::new(vec![
+            Field::new(format!("{label}_id"), DataType::Int32, false),
+            Field::new("class", DataType::Int32, false),
+            Field::new("reach", DataType::Float64, true),
+            GeometryType::wkb(None).to_field("geometry", true),
+        ]));
+        let mut side = Self {
+            schema: Arc::clone(&schema),
+            rows: vec![],
+            partitions: vec![],
+            text: String::new(),
+        };
+        for _ in 0..rng.random_range(1..=3) {
+            let mut batches = vec![];
+            for _ in 0..rng.random_range(0..=3) {
+                let n = rng.random_range(0..=8);
+                batches.push(side.batch(rng, nasty, n));
+            }
+            side.partitions.push(batches);
+        }
+        side
+    }
+
+    fn batch(&mut self, rng: &mut StdRng, nasty: &Nasty, n: usize) -> RecordBatch {
+        let first = self.rows.len() as i32;
+        let ids = Int32Array::from_iter_values(first..first + n as i32);
+        let classes = Int32Array::from_iter_values((0..n).map(|_| rng.random_range(0..3)));
+        let reaches: Float64Array = (0..n)
+            .map(|_| match rng.random_range(0..8) {
+                0 => None,
+                1 => Some(-1.0),
+                r => Some(f64::from(r) * 0.5),
+            })
+            .collect();
+        let values: Vec<Option<Vec<u8>>> = (0..n).map(|_| nasty.wkb(rng)).collect();
+        let geometry: ArrayRef =
+            Arc::new(BinaryArray::from_iter(values.iter().map(Option::as_deref)));
+        let view = GeometryArray::try_new(&geometry, &GeometryType::wkb(None)).unwrap();
+        for (i, value) in values.iter().enumerate() {
+            self.rows.push((
+                first + i as i32,
+                classes.value(i),
+                (!reaches.is_null(i)).then(|| reaches.value(i)),
+                view.geometry(i).unwrap(),
+            ));
+            self.text += &format!(
+                "{}\t{}\n",
+                first + i as i32,
+                nasty::to_text(value.as_deref())
+            );
+        }
+        RecordBatch::try_new(
+            Arc::clone(&self.schema),
+            vec![
+                Arc::new(ids),
+                Arc::new(classes),
+                Arc::new(reaches),
+                geometry,
+            ],
+        )
+        .unwrap()
+    }
+
+    fn plan(&self) -> Arc<dyn ExecutionPlan> {
+        MemorySourceConfig::try_new_exec(&self.partitions, Arc::clone(&self.schema), None).unwrap()
+    }
+}
+
+fn column(name: &str, index: usize) -> PhysicalExprRef {
+    Arc::new(Column::new(name, index))
+}
+
+/// `l.class <= r.class`
+fn class_filter() -> JoinFilter {
+    let at = |side| ColumnIndex { index: 1, side };
+    JoinFilter::new(
+        Arc::new(BinaryExpr::new(
+            column("class", 0),
+            Operator::LtEq,
+            column("class", 1),
+        )),
+        vec![at(JoinSide::Left), at(JoinSide::Right)],
+        Arc::new(Schema::new(vec![
+            Field::new("class", DataType::Int32, false),
+            Field::new("class", DataType::Int32, false),
+        ])),
+    )
+}
+
+fn expected(
+    left: &Side,
+    right: &Side,
+    join_type: JoinType,
+    holds: impl Fn(usize, usize) -> bool,
+) -> Vec<Row> {
+    let (n, m) = (left.rows.len(), right.rows.len());
+    let mut pairs = vec![];
+    let (mut left_hit, mut right_hit) = (vec![false; n], vec![false; m]);
+    for i in 0..n {
+        for j in 0..m {
+            if holds(i, j) {
+                pairs.push((Some(i as i32), Some(j as i32), None));
+                (left_hit[i], right_hit[j]) = (true, true);
+            }
+        }
+    }
+    let lefts = |want: bool| {
+        let hit = left_hit.clone();
+        (0..n)
+            .filter(move |&i| hit[i] == want)
+            .map(|i| (Some(i as i32), None, None))
+    };
+    let rights = |want: bool| {
+        let hit = right_hit.clone();
+        (0..m)
+            .filter(move |&j| hit[j] == want)
+            .map(|j| (None, Some(j as i32), None))
+    };
+    let mut rows: Vec<Row> = match join_type {
+        JoinType::Inner => pairs,
+        JoinType::Left => pairs.into_iter().chain(lefts(false)).collect(),
+        JoinType::Right => pairs.into_iter().chain(rights(false)).collect(),
+        JoinType::Full => pairs
+            .into_iter()
+            .chain(lefts(false))
+            .chain(rights(false))
+            .collect(),
+        JoinType::LeftSemi => lefts(true).collect(),
+        JoinType::LeftAnti => lefts(false).collect(),
+        JoinType::RightSemi => rights(true).collect(),
+        JoinType::RightAnti => rights(false).collect(),
+        JoinType::LeftMark => (0..n)
+            .map(|i| (Some(i as i32), None, Some(left_hit[i])))
+            .collect(),
+        JoinType::RightMark => (0..m)
+            .map(|j| (None, Some(j as i32), Some(right_hit[j])))
+            .collect(),
+    };
+    rows.sort_unstable();
+    rows
+}
+
+fn rows_of(batches: &[RecordBatch]) -> Vec<Row> {
+    let mut rows = vec![];
+    for batch in batches {
+        let ids = |name: &str| {
+            batch
+                .column_by_name(name)
+                .map(|c| c.as_primitive::<Int32Type>())
+        };
+        let (left, right) = (ids("l_id"), ids("r_id"));
+        let mark = batch.column_by_name("mark").map(|c| c.as_boolean());
+        for i in 0..batch.num_rows() {
+            let id = |c: Option<&Int32Array>| c.filter(|c| c.is_valid(i)).map(|c| c.value(i));
+            rows.push((id(left), id(right), mark.map(|m| m.value(i))));
+        }
+    }
+    rows.sort_unstable();
+    rows
+}
+
+fn distances(rng: &mut StdRng) -> JoinDistance {
+    match rng.random_range(0..4) {
+        0 => JoinDistance::Constant(Some(f64::from(rng.random_range(0..4)) * 0.5)),
+        1 => JoinDistance::Constant(None),
+        2 => JoinDistance::Column(JoinSide::Left, column("reach", 2)),
+        _ => JoinDistance::Column(JoinSide::Right, column("reach", 2)),
+    }
+}
+
+async fn check(seed: u64) -> usize {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let nasty = Nasty::random(&mut rng);
+    let left = Side::random(&mut rng, &nasty, "l");
+    let right = Side::random(&mut rng, &nasty, "r");
+    let config = SessionConfig::new().with_batch_size(rng.random_range(1..=9));
+    let context = SessionContext::new_with_config(config).task_ctx();
+    let mut joined = 0;
+    for predicate in SpatialPredicate::ALL {
+        let on = SpatialOn {
+            predicate,
+            left: column("geometry", 3),
+            right: column("geometry", 3),
+            distance: (predicate == SpatialPredicate::DWithin).then(|| distances(&mut rng)),
+        };
+        let filter = rng.random_bool(0.4).then(class_filter);
+        let holds: Vec<Vec<bool>> = left
+            .rows
+            .iter()
+            .map(|l| {
+                let pair = |r: &(i32, i32, Option<f64>, Option<Geometry<f64>>)| {
+                    let distance = match &on.distance {
+                        None => f64::NAN,
+                        Some(JoinDistance::Constant(d)) => d.unwrap_or(f64::NAN),
+                        Some(JoinDistance::Column(JoinSide::Left, _)) => l.2.unwrap_or(f64::NAN),
+                        Some(JoinDistance::Column(..)) => r.2.unwrap_or(f64::NAN),
+                    };
+                    let (Some(a), Some(b)) = (&l.3, &r.3) else {
+                        return false;
+                    };
+                    predicate.evaluate(a, b, distance) && (filter.is_none() || l.1 <= r.1)
+                };
+                right.rows.iter().map(pair).collect()
+            })
+            .collect();
+        for join_type in JOIN_TYPES {
+            let want = expected(&left, &right, join_type, |i, j| holds[i][j]);
+            for build_side in [JoinSide::Left, JoinSide::Right] {
+                let join = SpatialJoinExec::try_new(
+                    left.plan(),
+                    right.plan(),
+                    on.clone(),
+                    filter.clone(),
+                    join_type,
+                    build_side,
+                    None,
+                )
+                .unwrap();
+                let batches = collect(Arc::new(join), Arc::clone(&context)).await.unwrap();
+                let got = rows_of(&batches);
+                assert!(
+                    got == want,
+                    "seed {seed}: {join_type} join on {on}, filter {}, building {build_side:?}\n\
+                     got  {got:?}\nwant {want:?}\nleft:\n{}right:\n{}",
+                    filter.is_some(),
+                    left.text,
+                    right.text
+                );
+                joined += 1;
+            }
+        }
+    }
+    joined
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_join_type_and_predicate_equals_a_nested_loop() {
+    let from_env = |name: &str| std::env::var(name).ok().and_then(|v| v.parse::<u64>().ok());
+    let cases = from_env("GEOFLOW_CASES").unwrap_or(25);
+    let seeds = match from_env("GEOFLOW_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => {
+            let first = u64::from(rand::random::<u32>());
+            first..first + cases
+        }
+    };
+    println!("seeds {seeds:?}");
+    let mut joined = 0;
+    for seed in seeds {
+        joined += check(seed).await;
+    }
+    println!("{joined} joins compared");
+    assert!(joined > 0);
+}
