@@ -1,14 +1,14 @@
 //! Ctrl-C and SIGTERM: stop, tidy up, exit 130.
 //!
 //! ```text
-//!  signal ──> thread "signals" ──> Interrupt::wait() resolves in the main future
-//!                  │                   the work is dropped, and with it the unfinished output
-//!                  └── a second signal, or no end within GRACE: the thread removes the
-//!                      unfinished output itself and ends the process
+//!  signal ──> thread "signals" ──> Interrupt::wait() resolves on the main thread
+//!                  │                   the unfinished output is removed, the process ends
+//!                  └── a second signal, or no end within GRACE: this thread does the same
 //! ```
 //!
 //! A thread of its own, because every other thread may be deep in a kernel or blocked on a full
-//! pipe when the user has had enough.
+//! pipe when the user has had enough. For the same reason nobody waits for the work to let go of
+//! its file.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -18,10 +18,10 @@ use tokio::sync::watch;
 
 use crate::exit::ExitStatus;
 
-/// How long the tidy way may take before the hard way.
+/// How long the main thread has to end the process.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// The unfinished output file, for the hard way.
+/// The unfinished output file.
 static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// Notice of an interruption.
@@ -111,6 +111,18 @@ impl Signals {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// Removes the unfinished output, if there is one. Its writer may still be at it; what it writes
+/// goes nowhere, and it cannot give the file its final name any more.
+pub(crate) fn remove_unfinished() {
+    let unfinished = UNFINISHED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    if let Some(path) = unfinished {
+        let _ = std::fs::remove_file(path);
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) async fn run(args: QueryArgs, settings: &Settings, printer: &Printer)
         let text = &texts[statement.text];
         run.statement(&session, statement)
             .await
-            .map_err(|failure| session.explain_unknown_table(text.locate(failure)))?;
+            .map_err(|failure| session.explain_unknown(text.locate(failure)))?;
     }
     if settings.timing {
         printer.report(&run.timing.report());

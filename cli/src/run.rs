@@ -12,7 +12,7 @@ use crate::exit::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::printer::Printer;
 use crate::settings::{Settings, Speech};
-use crate::{info, panic, query};
+use crate::{info, interrupt, panic, query};
 
 /// Runs geoflow.
 pub(crate) fn run(argv: Vec<OsString>) -> ExitStatus {
@@ -48,18 +48,25 @@ fn execute(command: Command, settings: &Settings, printer: &Printer) -> Result<(
         .enable_all()
         .build()
         .map_err(cannot_start)?;
-    let work = async {
+    // On a worker, because a kernel may keep its thread busy for long and this one must hear of
+    // the interruption at once.
+    let (settings, printer) = (settings.clone(), *printer);
+    let mut work = runtime.spawn(async move {
         match command {
-            Command::Query(args) => query::run(args, settings, printer).await,
-            Command::Info(args) => info::run(args, settings, printer).await,
+            Command::Query(args) => query::run(args, &settings, &printer).await,
+            Command::Info(args) => info::run(args, &settings, &printer).await,
         }
-    };
+    });
     let result = runtime.block_on(async {
         tokio::select! {
             // The end of the work wins over a signal that comes with it.
             biased;
-            result = work => result,
-            () = interrupt.wait() => Err(Failure::interrupted()),
+            result = &mut work => result.unwrap_or_else(|_| Err(panic::to_failure())),
+            () = interrupt.wait() => {
+                work.abort();
+                interrupt::remove_unfinished();
+                Err(Failure::interrupted())
+            }
         }
     });
     // Tasks still in a kernel are not waited for: the process is about to end.

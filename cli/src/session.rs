@@ -1,12 +1,14 @@
 //! The session that statements run in.
 
+use std::collections::BTreeSet;
+
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
 use geoflow_sql::SessionBuilder;
 
-use crate::error::{Failure, Result, from_datafusion, nearest};
+use crate::error::{Failure, Result, Unknown, from_datafusion, nearest};
 use crate::settings::Settings;
 
 /// A session as the command line asks for it.
@@ -46,25 +48,46 @@ impl Session {
         self.context().state().statement_to_plan(statement).await
     }
 
-    /// Names what may have been meant by a table that does not exist.
-    pub(crate) fn explain_unknown_table(&self, failure: Box<Failure>) -> Box<Failure> {
-        let Some(name) = failure.unknown_table.clone() else {
-            return failure;
-        };
-        if looks_like_a_path(&name) {
-            let mut failure = failure;
+    /// Names what may have been meant by a name that stands for nothing.
+    pub(crate) fn explain_unknown(&self, failure: Box<Failure>) -> Box<Failure> {
+        match failure.unknown.clone() {
+            Some(Unknown::Table(name)) => self.explain_table(&name, failure),
+            Some(Unknown::Function(name)) => {
+                match nearest_function(&name, &self.function_names()) {
+                    Some(near) => failure.with_hint_if_none(format!("did you mean `{near}`?")),
+                    None => failure.with_hint_if_none("SHOW FUNCTIONS lists all there are"),
+                }
+            }
+            None => failure,
+        }
+    }
+
+    fn explain_table(&self, name: &str, mut failure: Box<Failure>) -> Box<Failure> {
+        if looks_like_a_path(name) {
             failure.message = format!("\"{name}\" does not exist");
             return failure
                 .with_hint_if_none("check the path; it is relative to the current directory");
         }
         let names = self.table_names();
-        match nearest(&name, names.iter().map(String::as_str)) {
+        match nearest(name, names.iter().map(String::as_str)) {
             Some(near) => failure.with_hint_if_none(format!("did you mean `{near}`?")),
             None => failure.with_hint_if_none(
                 "write a path in single quotes to read a file, as FROM 'cities.parquet', \
                  or CREATE EXTERNAL TABLE first",
             ),
         }
+    }
+
+    /// Names of all functions, sorted, so that equally near ones are always found in one order.
+    fn function_names(&self) -> BTreeSet<String> {
+        let state = self.context().state();
+        let scalar = state.scalar_functions().keys();
+        let aggregate = state.aggregate_functions().keys();
+        scalar
+            .chain(aggregate)
+            .chain(state.window_functions().keys())
+            .cloned()
+            .collect()
     }
 
     fn table_names(&self) -> Vec<String> {
@@ -83,6 +106,19 @@ impl Session {
             })
             .collect()
     }
+}
+
+/// A function of the same family is meant before one that only looks alike.
+fn nearest_function<'a>(name: &str, names: &'a BTreeSet<String>) -> Option<&'a str> {
+    let family = name
+        .split_once('_')
+        .map(|(family, _)| format!("{}_", family.to_lowercase()));
+    let relatives = names.iter().map(String::as_str).filter(|name| {
+        family
+            .as_ref()
+            .is_some_and(|family| name.starts_with(family))
+    });
+    nearest(name, relatives).or_else(|| nearest(name, names.iter().map(String::as_str)))
 }
 
 fn check_temp_dir(settings: &Settings) -> Result<()> {

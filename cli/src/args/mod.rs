@@ -6,7 +6,7 @@ mod memory_size;
 mod query;
 
 pub(crate) use global::{ColorChoice, ErrorFormat, GlobalArgs};
-pub(crate) use info::InfoArgs;
+pub(crate) use info::{InfoArgs, InfoFormat};
 pub(crate) use query::QueryArgs;
 
 use clap::{Parser, Subcommand};

@@ -10,7 +10,8 @@ use crate::output::Format;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   geoflow query \"SELECT name, geometry FROM 'cities.parquet' LIMIT 5\"
-  geoflow query -c \"SET geoflow.on_invalid = 'skip'\" -c \"SELECT * FROM 'roads.parquet'\"
+  geoflow query -c \"CREATE EXTERNAL TABLE roads STORED AS PARQUET LOCATION 's3://bucket/roads/'\" \\
+                -c \"SELECT count(*) FROM roads\"
   geoflow query -f join.sql -o result.geojson
   cat join.sql | geoflow query --format ndjson | jq .name
 

@@ -13,7 +13,7 @@ use object_store::Error as StoreError;
 use tokio::task::JoinError;
 
 use super::nearest::nearest;
-use super::wording::{self, split_position, trim};
+use super::wording::{self, lower_first, split_position, trim};
 use super::{Failure, Position, from_io};
 
 /// Sorts an error that came through DataFusion.
@@ -121,7 +121,7 @@ fn from_parser(error: &ParserError) -> Box<Failure> {
         .replacen("Expected: ", "expected ", 1)
         .replacen("found: ", "found ", 1);
     let message = message.replace("found EOF", "found the end of the SQL");
-    Failure::user(format!("SQL does not parse: {message}")).at(position)
+    Failure::user(format!("SQL does not parse: {}", lower_first(&message))).at(position)
 }
 
 fn from_schema(error: &SchemaError) -> Box<Failure> {
@@ -231,11 +231,4 @@ fn with_causes(error: &dyn StdError) -> String {
         next = cause.source();
     }
     message
-}
-
-fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(chars).collect()
-    })
 }

@@ -55,6 +55,13 @@ impl FailureKind {
     }
 }
 
+/// A name in the SQL that stands for nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    Table(String),
+    Function(String),
+}
+
 /// A failure, ready to be shown.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
@@ -66,8 +73,8 @@ pub(crate) struct Failure {
     pub(crate) position: Option<Position>,
     /// Where in the SQL, with the line to show.
     pub(crate) excerpt: Option<Excerpt>,
-    /// A table that was not found: only the session knows what it may have meant.
-    pub(crate) unknown_table: Option<String>,
+    /// A name that was not found: only the session knows what it may have meant.
+    pub(crate) unknown: Option<Unknown>,
 }
 
 impl Failure {
@@ -78,7 +85,7 @@ impl Failure {
             hint: None,
             position: None,
             excerpt: None,
-            unknown_table: None,
+            unknown: None,
         })
     }
 

@@ -1,6 +1,6 @@
 //! DataFusion's wording made plain.
 
-use super::{Failure, Position};
+use super::{Failure, Position, Unknown};
 
 /// A message that is the user's to mend.
 ///
@@ -8,20 +8,40 @@ use super::{Failure, Position};
 pub(crate) fn user(message: &str) -> Box<Failure> {
     let message = trim(message);
     if let Some(name) = between(message, "Invalid function '", "'") {
-        let failure = Failure::user(format!("unknown function \"{name}\""));
-        return match between(message, "Did you mean '", "'") {
-            Some(near) => failure.with_hint(format!("did you mean `{near}`?")),
-            None => failure,
-        };
+        let mut failure = Failure::user(format!("unknown function \"{name}\""));
+        // DataFusion's own suggestion depends on the order of a hash table.
+        failure.unknown = Some(Unknown::Function(name.to_string()));
+        return failure;
     }
     if let Some(name) = between(message, "table '", "' not found") {
         // The catalog and schema were filled in by the planner, not written by the user.
         let name = name.strip_prefix("datafusion.public.").unwrap_or(name);
         let mut failure = Failure::user(format!("table \"{name}\" not found"));
-        failure.unknown_table = Some(name.to_string());
+        failure.unknown = Some(Unknown::Table(name.to_string()));
         return failure;
     }
-    Failure::user(message)
+    if let Some(place) = between(message, "No files found at ", ". Cannot infer") {
+        let path = place.strip_prefix("file://").unwrap_or(place);
+        return Failure::user(format!("\"{path}\" does not exist"));
+    }
+    match message {
+        "Divide by zero error" => Failure::user("division by zero"),
+        _ => Failure::user(lower_first(message)),
+    }
+}
+
+/// Starts a message in lower case, as all of ours do, unless its first word is a name.
+pub(super) fn lower_first(message: &str) -> String {
+    const NAMES: [&str; 3] = ["Parquet", "Arrow", "Utf8"];
+    let word = message.split(' ').next().unwrap_or_default();
+    let mut chars = message.chars();
+    let is_plain_word = word.chars().skip(1).all(|c| c.is_ascii_lowercase()) && word.len() > 1;
+    match chars.next() {
+        Some(first) if is_plain_word && !NAMES.contains(&word) => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => message.to_string(),
+    }
 }
 
 /// Splits "... at Line: 1, Column: 8", the ending of the parser's messages, from the message.
@@ -48,7 +68,7 @@ pub(crate) fn split_position(message: &str) -> (&str, Option<Position>) {
 
 /// Cuts the prefixes by which nested errors name their own type.
 pub(crate) fn trim(message: &str) -> &str {
-    const PREFIXES: [&str; 14] = [
+    const PREFIXES: [&str; 20] = [
         "DataFusion error: ",
         "Error during planning: ",
         "Execution error: ",
@@ -63,6 +83,12 @@ pub(crate) fn trim(message: &str) -> &str {
         "Invalid or Unsupported Configuration: ",
         "This feature is not implemented: ",
         "sql parser error: ",
+        "Cast error: ",
+        "Compute error: ",
+        "Parser error: ",
+        "Csv error: ",
+        "Json error: ",
+        "Invalid argument error: ",
     ];
     let mut message = message.trim();
     while let Some(rest) = PREFIXES
@@ -89,12 +115,10 @@ mod tests {
     fn functions_and_tables() {
         let failure = user("Invalid function 'st_intersect'.\nDid you mean 'st_intersects'?");
         assert_eq!(failure.message, "unknown function \"st_intersect\"");
-        assert_eq!(
-            failure.hint.as_deref(),
-            Some("did you mean `st_intersects`?")
-        );
+        let name = "st_intersect".to_string();
+        assert_eq!(failure.unknown, Some(Unknown::Function(name)));
         let failure = user("table 'datafusion.public.citis' not found");
-        assert_eq!(failure.unknown_table.as_deref(), Some("citis"));
+        assert_eq!(failure.unknown, Some(Unknown::Table("citis".to_string())));
     }
 
     #[test]

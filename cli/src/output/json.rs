@@ -47,7 +47,7 @@ impl<F: JsonFormat> JsonWriter<F> {
     }
 }
 
-impl<F: JsonFormat> BatchWriter for JsonWriter<F> {
+impl<F: JsonFormat + Send> BatchWriter for JsonWriter<F> {
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let batch = self.columns.convert(batch)?;
         self.writer

@@ -48,7 +48,7 @@ pub(crate) enum Shown {
 }
 
 /// Writes batches in one format.
-pub(crate) trait BatchWriter {
+pub(crate) trait BatchWriter: Send {
     fn write(&mut self, batch: &RecordBatch) -> Result<()>;
 
     /// Writes what remains. The sink is not yet committed.

@@ -48,7 +48,9 @@ impl TableWriter {
     /// The cells of the first `rows` rows, column by column.
     fn cells(&mut self, batch: &RecordBatch, rows: usize) -> Result<Vec<Vec<String>>> {
         let mut cells = vec![Vec::with_capacity(batch.num_columns()); rows];
-        let options = FormatOptions::default().with_display_error(true);
+        let options = FormatOptions::default()
+            .with_display_error(true)
+            .with_null("NULL");
         for (index, array) in batch.columns().iter().enumerate() {
             if let Some(geometry) = self
                 .geometries
@@ -62,14 +64,10 @@ impl TableWriter {
                 }
                 continue;
             }
-            let nulls = array.logical_nulls();
             let formatter =
                 ArrayFormatter::try_new(array.as_ref(), &options).map_err(|e| from_arrow(&e))?;
             for (i, row) in cells.iter_mut().enumerate() {
-                row.push(match nulls.as_ref().is_some_and(|nulls| nulls.is_null(i)) {
-                    true => "NULL".to_string(),
-                    false => visible(&formatter.value(i).to_string()),
-                });
+                row.push(visible(&formatter.value(i).to_string()));
             }
         }
         Ok(cells)

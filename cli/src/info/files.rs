@@ -1,0 +1,67 @@
+//! Paths, directories, globs and URLs resolved to files.
+
+use std::sync::Arc;
+
+use datafusion::datasource::listing::ListingTableUrl;
+use futures::TryStreamExt;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+
+use crate::error::{Failure, Result, from_datafusion};
+use crate::session::Session;
+
+/// A file to be read.
+pub(super) struct FoundFile {
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) meta: ObjectMeta,
+    /// As the user wrote it, when that names this very file.
+    pub(super) name: Option<String>,
+}
+
+/// The files behind one argument, in the order of their names.
+pub(super) async fn find(path: &str, session: &Session) -> Result<Vec<FoundFile>> {
+    let url = ListingTableUrl::parse(path).map_err(|e| from_datafusion(&e))?;
+    let state = session.context().state();
+    let store = state
+        .runtime_env()
+        .object_store(url.object_store())
+        .map_err(|e| from_datafusion(&e))?;
+    if !url.is_collection() && url.get_glob().is_none() {
+        match store.head(url.prefix()).await {
+            Ok(meta) => {
+                return Ok(vec![FoundFile {
+                    store,
+                    meta,
+                    name: Some(path.to_string()),
+                }]);
+            }
+            // Perhaps a "directory" of objects, written without the slash.
+            Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(from_datafusion(&error.into())),
+        }
+    }
+    let mut metas: Vec<ObjectMeta> =
+        match url.list_all_files(&state, store.as_ref(), ".parquet").await {
+            Ok(listing) => listing
+                .try_collect()
+                .await
+                .map_err(|e| from_datafusion(&e))?,
+            Err(error) => return Err(from_datafusion(&error)),
+        };
+    metas.sort_by(|a, b| a.location.cmp(&b.location));
+    if metas.is_empty() {
+        return Err(
+            match std::path::Path::new(path).is_dir() || url.get_glob().is_some() {
+                true => Failure::user(format!("\"{path}\" has no .parquet files")),
+                false => Failure::user(format!("\"{path}\" does not exist")),
+            },
+        );
+    }
+    Ok(metas
+        .into_iter()
+        .map(|meta| FoundFile {
+            store: Arc::clone(&store),
+            meta,
+            name: None,
+        })
+        .collect())
+}

@@ -1,0 +1,18 @@
+//! Whole runs of the binary: what is printed where, and with which exit code it ends.
+//!
+//! All data are made here, small and by hand, in a directory that goes with the test.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod bad_input;
+mod fixture;
+mod formats;
+mod info;
+mod output_file;
+mod statements;
+mod streams;
+mod usage;
