@@ -97,6 +97,16 @@ impl GeometryArray {
         }
     }
 
+    /// Bytes of all values together; what native encodings take in memory.
+    pub(crate) fn value_bytes(&self) -> usize {
+        match &self.values {
+            Values::Binary(a) => a.values().len(),
+            Values::LargeBinary(a) => a.values().len(),
+            Values::BinaryView(a) => a.lengths().map(|length| length as usize).sum(),
+            Values::Native(a) => a.to_array_ref().get_array_memory_size(),
+        }
+    }
+
     /// Decodes row `i` to x and y (Z and M are dropped); `None` for NULL. POINT EMPTY becomes an
     /// empty MULTIPOINT.
     ///

@@ -11,6 +11,7 @@
 mod array;
 mod bounds;
 mod field;
+mod frame;
 mod geojson_reader;
 mod geojson_writer;
 mod native;
@@ -23,6 +24,7 @@ mod wkt_writer;
 pub use array::GeometryArray;
 pub use bounds::Bounds;
 pub use field::{Encoding, GeometryType};
+pub(crate) use frame::CellFrame;
 pub use geojson_reader::{GeoJsonError, geojson_to_wkb};
 pub use geojson_writer::{RingOrder, wkb_to_geojson};
 pub use number::write_number;

@@ -1,7 +1,7 @@
 //! The build side: collected from all partitions at once, then indexed.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::{cast, concat};
@@ -19,6 +19,7 @@ use datafusion::physical_plan::{
 };
 use futures::StreamExt;
 
+use super::grid::{Coverage, PointGrid};
 use super::metrics::BuildMetrics;
 use super::on::{JoinDistance, SpatialOn};
 use super::roles::Roles;
@@ -34,22 +35,68 @@ pub(super) struct BuildSide {
     pub batch: RecordBatch,
     /// Their geometries.
     pub geometries: PreparedSet,
+    /// The same, as they are stored.
+    pub array: GeometryArray,
     /// The rectangles of rows that have one.
     pub tree: PackedRTree,
     /// The rows whose geometry is EMPTY; kept for `ST_Equals` alone.
     pub empties: Vec<u32>,
     /// The distance of each row, where it comes from this side; NaN for NULL.
     pub distances: Option<Vec<f64>>,
+    /// For probes that are points; made when enough of them have come.
+    grid: OnceLock<Option<PointGrid>>,
+    points_seen: AtomicUsize,
+    threads: usize,
     visited: Vec<AtomicU64>,
     probes_left: AtomicUsize,
     /// Holds the memory until the last probe partition lets go.
-    _reservation: MemoryReservation,
+    reservation: MemoryReservation,
 }
+
+/// A point finds its candidates in the R-tree in about this many times the time in which a byte of
+/// WKB is rasterised.
+const BYTES_PER_POINT: usize = 600;
 
 impl BuildSide {
     /// Whether no row can satisfy the predicate.
     pub(super) fn is_hopeless(&self) -> bool {
         self.tree.is_empty() && self.empties.is_empty()
+    }
+
+    /// The grid for a batch of `points` probe points, once so many have come (or are `expected`)
+    /// that it pays to make one. `reach` is added to all rectangles.
+    ///
+    /// A geometry that cannot be rasterised leaves the join without a grid; the refinement of its
+    /// candidates says what is wrong with it.
+    pub(super) fn grid(
+        &self,
+        points: usize,
+        expected: usize,
+        coverage: Coverage,
+        reach: f64,
+    ) -> Option<&PointGrid> {
+        if let Some(grid) = self.grid.get() {
+            return grid.as_ref();
+        }
+        let seen = self.points_seen.fetch_add(points, Ordering::Relaxed) + points;
+        let bytes = self.array.value_bytes();
+        if seen.max(expected).saturating_mul(BYTES_PER_POINT) < bytes {
+            return None;
+        }
+        let make = || {
+            let mut entries = self.tree.entries();
+            if reach > 0.0 {
+                for (_, bounds) in &mut entries {
+                    *bounds = bounds.expand(reach);
+                }
+            }
+            let vertices = bytes / 16;
+            let grid = PointGrid::build(&self.array, &entries, coverage, vertices, self.threads)
+                .ok()??;
+            self.reservation.try_grow(grid.size()).ok()?;
+            Some(grid)
+        };
+        self.grid.get_or_init(make).as_ref()
     }
 
     /// Records that a row has a partner.
@@ -254,7 +301,8 @@ fn index(
     drop(entries);
 
     let (batch, geometry) = concat_sides(&schema, batches, &collector.geometry, rows)?;
-    let geometries = PreparedSet::new(GeometryArray::try_new(&geometry, &collector.geometry_type)?);
+    let array = GeometryArray::try_new(&geometry, &collector.geometry_type)?;
+    let geometries = PreparedSet::new(array.clone());
     reservation.try_resize(
         get_record_batch_memory_size(&batch)
             + tree.size()
@@ -272,12 +320,16 @@ fn index(
     Ok(BuildSide {
         batch,
         geometries,
+        array,
         tree,
         empties,
         distances,
+        grid: OnceLock::new(),
+        points_seen: AtomicUsize::new(0),
+        threads: probe_partitions,
         visited: (0..words).map(|_| AtomicU64::new(0)).collect(),
         probes_left: AtomicUsize::new(probe_partitions),
-        _reservation: reservation.split(reservation.size()),
+        reservation: reservation.split(reservation.size()),
     })
 }
 

@@ -17,7 +17,7 @@ use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::projection::{
     EmbeddedProjection, ProjectionExec, try_embed_projection,
 };
-use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning,
     PlanProperties, SendableRecordBatchStream,
@@ -185,6 +185,13 @@ impl SpatialJoinExec {
     }
 }
 
+/// The rows that a plan is estimated to yield; zero if nobody knows.
+fn expected_rows(plan: &Arc<dyn ExecutionPlan>) -> Result<usize> {
+    let whole = StatisticsArgs::new();
+    let statistics = StatisticsContext::new().compute(plan.as_ref(), &whole)?;
+    Ok(statistics.num_rows.get_value().copied().unwrap_or(0))
+}
+
 impl DisplayAs for SpatialJoinExec {
     fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let side = match self.build_side {
@@ -299,6 +306,7 @@ impl ExecutionPlan for SpatialJoinExec {
                 on: self.on.clone(),
                 probe_side,
                 roles: Roles::new(self.join_type, self.build_side),
+                expected_rows: expected_rows(probe_plan)?,
                 metrics: ProbeMetrics::new(&self.metrics, partition),
             },
             filter: self.filter.clone(),

@@ -25,10 +25,12 @@
 mod build;
 mod build_side;
 mod exec;
+mod grid;
 mod metrics;
 mod on;
 mod output;
 mod probe;
+mod raster;
 mod roles;
 mod rtree;
 mod statistics;

@@ -5,6 +5,7 @@ use datafusion::common::JoinSide;
 use datafusion::error::Result;
 
 use super::build::{BuildSide, evaluate_distances, name_column};
+use super::grid::{Cell, Coverage, PointGrid, is_inside, row_of};
 use super::metrics::ProbeMetrics;
 use super::on::{JoinDistance, SpatialOn};
 use super::roles::Roles;
@@ -23,6 +24,8 @@ pub(super) struct Probing {
     pub probe_side: JoinSide,
     pub geometry_type: GeometryType,
     pub roles: Roles,
+    /// Rows that the probe side is estimated to have; zero if nobody knows.
+    pub expected_rows: usize,
     pub metrics: ProbeMetrics,
 }
 
@@ -51,11 +54,66 @@ impl Probing {
             _ => None,
         };
 
+        let path = match self.grid_plan(&geometry) {
+            Some((coverage, reach)) if self.grid(build, rows, coverage, reach).is_some() => {
+                Path::Grid
+            }
+            _ => self.spatial_order(build, &geometry).map_err(invalid)?,
+        };
+        let matched = if self.roles.probe.needs_matches() {
+            vec![false; rows]
+        } else {
+            vec![]
+        };
+        Ok(ProbeRows {
+            batch,
+            geometry,
+            distances,
+            path,
+            next: 0,
+            matched,
+        })
+    }
+
+    /// What a grid would have to know to answer for this batch; `None` if it cannot.
+    fn grid_plan(&self, geometry: &ProbeBatch) -> Option<(Coverage, f64)> {
+        geometry.points()?;
+        match (self.predicate(), &self.on.distance) {
+            (
+                SpatialPredicate::Intersects
+                | SpatialPredicate::Contains
+                | SpatialPredicate::Covers
+                | SpatialPredicate::Touches,
+                _,
+            ) => Some((Coverage::Geometry, 0.0)),
+            (_, Some(JoinDistance::Constant(Some(d)))) if *d >= 0.0 => {
+                Some((Coverage::Rectangle, *d))
+            }
+            (_, Some(JoinDistance::Column(side, _))) if *side != self.probe_side => {
+                Some((Coverage::Rectangle, 0.0))
+            }
+            _ => None,
+        }
+    }
+
+    fn grid<'a>(
+        &self,
+        build: &'a BuildSide,
+        points: usize,
+        coverage: Coverage,
+        reach: f64,
+    ) -> Option<&'a PointGrid> {
+        build.grid(points, self.expected_rows, coverage, reach)
+    }
+
+    /// Rows sorted along a Hilbert curve: neighbours touch the same nodes of the tree and the same
+    /// geometries.
+    fn spatial_order(&self, build: &BuildSide, geometry: &ProbeBatch) -> crate::Result<Path> {
         let curve = HilbertOrder::new(build.tree.bounds());
-        let mut order = Vec::with_capacity(rows);
+        let mut order = Vec::with_capacity(geometry.len());
         let mut empties = vec![];
-        for row in 0..rows {
-            let bounds = geometry.bounds(row).map_err(invalid)?;
+        for row in 0..geometry.len() {
+            let bounds = geometry.bounds(row)?;
             if bounds.is_empty() {
                 if self.on.predicate == SpatialPredicate::Equals && !geometry.is_null(row) {
                     empties.push(row as u32);
@@ -68,23 +126,8 @@ impl Probing {
             );
             order.push((key, row as u32, bounds));
         }
-        // Neighbours in space touch the same nodes of the tree and the same geometries.
         order.sort_unstable_by_key(|(key, row, _)| (*key, *row));
-
-        let matched = if self.roles.probe.needs_matches() {
-            vec![false; rows]
-        } else {
-            vec![]
-        };
-        Ok(ProbeRows {
-            batch,
-            geometry,
-            distances,
-            order,
-            empties,
-            next: 0,
-            matched,
-        })
+        Ok(Path::Tree { order, empties })
     }
 
     /// Finds and decides the next candidates. `pairs` is cleared, then holds the pairs that
@@ -98,37 +141,118 @@ impl Probing {
     ) -> Result<bool> {
         pairs.clear();
         scratch.candidates.clear();
-        {
+        let more = {
             let _timer = self.metrics.filter_time.timer();
-            self.find(rows, build, scratch);
-        }
-        let found = scratch.candidates.len();
-        self.metrics.candidates.add(found);
+            match rows.path {
+                Path::Grid => self.find_by_grid(rows, build, scratch, pairs),
+                Path::Tree { .. } => self.find_by_tree(rows, build, scratch),
+            }
+        };
+        let (sure, found) = (pairs.len(), scratch.candidates.len());
+        self.metrics.true_hits.add(sure);
+        self.metrics.candidates.add(sure + found);
         if found > 0 {
             let _timer = self.metrics.refine_time.timer();
             self.refine(rows, build, scratch, pairs)?;
         }
         self.metrics.matches.add(pairs.len());
-        Ok(found > 0 || rows.next < rows.order.len())
+        Ok(more || sure + found > 0)
     }
 
-    fn find(&self, rows: &mut ProbeRows, build: &BuildSide, scratch: &mut Scratch) {
+    /// Looks up points in the grid, in the order of the batch. Pairs that need no refinement are
+    /// put out at once. `false` when the batch is used up.
+    fn find_by_grid(
+        &self,
+        rows: &mut ProbeRows,
+        build: &BuildSide,
+        scratch: &mut Scratch,
+        pairs: &mut Pairs,
+    ) -> bool {
+        let Some((coverage, reach)) = self.grid_plan(&rows.geometry) else {
+            return false;
+        };
+        let Some(grid) = self.grid(build, 0, coverage, reach) else {
+            return false;
+        };
+        let Some((x, y)) = rows.geometry.points() else {
+            return false;
+        };
+        let skip_visited = self.roles.build.wants_existence();
+        let wanted = |row: u32| !(skip_visited && build.is_visited(row));
+        let touches = self.predicate() == SpatialPredicate::Touches;
+        let Scratch {
+            stack, candidates, ..
+        } = scratch;
+        while candidates.len() + pairs.len() < CHUNK {
+            let row = rows.next;
+            let (Some(&x), Some(&y)) = (x.get(row), y.get(row)) else {
+                return false;
+            };
+            rows.next += 1;
+            match grid.at(x, y) {
+                Cell::References(references) => {
+                    for &reference in references {
+                        let other = row_of(reference);
+                        if !wanted(other) {
+                            continue;
+                        }
+                        if !is_inside(reference) {
+                            candidates.push(other, row as u32);
+                        } else if !touches {
+                            pairs.push(other, row as u32);
+                        }
+                    }
+                }
+                Cell::Crowded => {
+                    let bounds = Bounds::point(x, y);
+                    let bounds = if reach > 0.0 {
+                        bounds.expand(reach)
+                    } else {
+                        bounds
+                    };
+                    build.tree.query(&bounds, stack, |other| {
+                        if wanted(other) {
+                            candidates.push(other, row as u32);
+                        }
+                    });
+                }
+            }
+        }
+        true
+    }
+
+    /// Looks up rectangles in the R-tree, in spatial order. `false` when the batch is used up.
+    fn find_by_tree(&self, rows: &mut ProbeRows, build: &BuildSide, scratch: &mut Scratch) -> bool {
         let skip_visited = self.roles.build.wants_existence();
         let Scratch {
             stack, candidates, ..
         } = scratch;
-        for &row in &rows.empties {
+        let ProbeRows {
+            path: Path::Tree { order, empties },
+            distances,
+            next,
+            ..
+        } = rows
+        else {
+            return false;
+        };
+        for row in empties.drain(..) {
             for &other in &build.empties {
                 candidates.push(other, row);
             }
         }
-        rows.empties.clear();
         while candidates.len() < CHUNK {
-            let Some((_, row, bounds)) = rows.order.get(rows.next) else {
-                return;
+            let Some((_, row, bounds)) = order.get(*next) else {
+                return false;
             };
-            rows.next += 1;
-            let bounds = match rows.reach(*row) {
+            *next += 1;
+            // `None` if the predicate has no distance or the build side brings it.
+            let reach = match distances.as_deref() {
+                None => None,
+                Some([constant]) => Some(*constant),
+                Some(all) => Some(all[*row as usize]),
+            };
+            let bounds = match reach {
                 None => *bounds,
                 Some(d) if d >= 0.0 => bounds.expand(d),
                 Some(_) => continue,
@@ -139,6 +263,7 @@ impl Probing {
                 }
             });
         }
+        true
     }
 
     fn refine(
@@ -193,29 +318,28 @@ impl Probing {
     }
 }
 
+/// How a batch finds its candidates.
+enum Path {
+    /// All rows are points, and there is a grid.
+    Grid,
+    /// By R-tree: `(position on the curve, row, rectangle)`. EMPTY rows stand apart.
+    Tree {
+        order: Vec<(u32, u32, Bounds)>,
+        empties: Vec<u32>,
+    },
+}
+
 /// A batch of the probe side.
 pub(super) struct ProbeRows {
     pub batch: RecordBatch,
     geometry: ProbeBatch,
     /// One for all rows if constant, else one a row.
     distances: Option<Vec<f64>>,
-    order: Vec<(u32, u32, Bounds)>,
-    empties: Vec<u32>,
+    path: Path,
+    /// The next row, or place in the order.
     next: usize,
     /// Which rows have a partner; empty when nobody asks.
     pub matched: Vec<bool>,
-}
-
-impl ProbeRows {
-    /// How far row `row` reaches beyond its rectangle; `None` if the predicate has no distance
-    /// or the build side brings it.
-    fn reach(&self, row: u32) -> Option<f64> {
-        match self.distances.as_deref() {
-            None => None,
-            Some([constant]) => Some(*constant),
-            Some(all) => Some(all[row as usize]),
-        }
-    }
 }
 
 /// Pairs of build and probe rows, as two index arrays.

@@ -119,6 +119,20 @@ impl PackedRTree {
         &self.bounds
     }
 
+    /// The items with their rectangles as they are kept: rounded outward.
+    pub(super) fn entries(&self) -> Vec<(u32, Bounds)> {
+        let bounds = |i: usize| {
+            Bounds::new(
+                self.min_x[i].into(),
+                self.min_y[i].into(),
+                self.max_x[i].into(),
+                self.max_y[i].into(),
+            )
+        };
+        let items = self.items.iter().enumerate();
+        items.map(|(i, item)| (*item, bounds(i))).collect()
+    }
+
     /// Bytes held.
     pub(super) fn size(&self) -> usize {
         self.min_x.capacity() * 16 + self.items.capacity() * 4

@@ -1,0 +1,225 @@
+//! A grid over the build side that answers for points what an R-tree answers for rectangles, and
+//! more: for most points it knows the answer without looking at an edge.
+//!
+//! ```text
+//!   . . . . .     cell ──> references: row, and whether the cell lies wholly inside it
+//!   . b b b .
+//!   . b i b .     i  inside: a point here is in the polygon, no edge is touched
+//!   . b b b .     b  boundary (or near): the candidate is refined
+//!   . . . . .     .  nothing
+//! ```
+//!
+//! Polygons are rasterised from their WKB, without decoding them. A cell with very many references
+//! is crowded: the grid is too coarse there, and the R-tree is asked.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::raster::{Raster, Span};
+use crate::geometry::{Bounds, CellFrame, GeometryArray};
+use crate::{Error, Result};
+
+/// Cells at most, however large the build side.
+const MOST_CELLS: usize = 1 << 22;
+/// Cells at least: fewer would not be worth the trouble.
+const FEWEST_CELLS: usize = 1 << 12;
+/// Cells a row of the build side.
+const CELLS_PER_ROW: usize = 64;
+/// References of a cell beyond which it is crowded.
+const CROWDED: u32 = 48;
+/// Runs of cells that are kept while building, before the grid is given up as too fine.
+const MOST_SPANS: usize = 1 << 24;
+/// Rows that a building thread takes at a time.
+const MORSEL: usize = 64;
+
+/// What the grid's cells say of a row of the build side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coverage {
+    /// Cells within the geometry are told from those on its boundary.
+    Geometry,
+    /// All cells that the (expanded) rectangle of a row touches, as boundary.
+    Rectangle,
+}
+
+/// What the grid knows of a point.
+pub(super) enum Cell<'a> {
+    /// These references and no others: see [`is_inside`] and [`row_of`].
+    References(&'a [u32]),
+    /// Ask the R-tree.
+    Crowded,
+}
+
+/// Whether a reference says that the whole cell lies in the interior of the row's geometry.
+#[inline]
+pub(super) fn is_inside(reference: u32) -> bool {
+    reference & 1 == 1
+}
+
+/// The row of a reference.
+#[inline]
+pub(super) fn row_of(reference: u32) -> u32 {
+    reference >> 1
+}
+
+/// The grid.
+#[derive(Debug)]
+pub(super) struct PointGrid {
+    frame: CellFrame,
+    /// Where the references of a cell start. A crowded cell has none, and its bit set in `crowded`.
+    offsets: Vec<u32>,
+    references: Vec<u32>,
+    crowded: Vec<u64>,
+}
+
+impl PointGrid {
+    /// Rasterises `entries`, rows and their (expanded) rectangles, on `threads` threads. `None`
+    /// where a grid would not help: coordinates too close together for its cells, or geometries
+    /// that all overlap.
+    ///
+    /// # Errors
+    /// Those of [`GeometryArray::geometry`].
+    pub(super) fn build(
+        geometries: &GeometryArray,
+        entries: &[(u32, Bounds)],
+        coverage: Coverage,
+        vertices: usize,
+        threads: usize,
+    ) -> Result<Option<Self>> {
+        let rows_fit = entries.iter().all(|(row, _)| *row < u32::MAX / 2);
+        let whole = entries
+            .iter()
+            .fold(Bounds::EMPTY, |all, (_, b)| all.union(b));
+        let wanted = (entries.len().saturating_mul(CELLS_PER_ROW))
+            .max(vertices.saturating_mul(2))
+            .clamp(FEWEST_CELLS, MOST_CELLS);
+        let (columns, rows) = shape(&whole, wanted);
+        let Some(frame) = CellFrame::new(&whole, columns, rows).filter(|_| rows_fit) else {
+            return Ok(None);
+        };
+        match rasterise(&frame, geometries, entries, coverage, threads)? {
+            Some(spans) => Ok(Some(Self::gather(frame, &spans))),
+            None => Ok(None),
+        }
+    }
+
+    /// Sorts runs of cells into lists by cell.
+    fn gather(frame: CellFrame, spans: &[Vec<Span>]) -> Self {
+        let cells = frame.columns() * frame.rows();
+        let mut offsets = vec![0u32; cells + 1];
+        let all = || spans.iter().flatten();
+        for span in all() {
+            for count in &mut offsets[span.start as usize..(span.start + span.len) as usize] {
+                *count = count.saturating_add(1);
+            }
+        }
+        let mut crowded = vec![0u64; cells.div_ceil(64)];
+        let mut sum = 0u32;
+        for (cell, offset) in offsets.iter_mut().enumerate() {
+            let count = std::mem::replace(offset, sum);
+            if count > CROWDED {
+                crowded[cell / 64] |= 1 << (cell % 64);
+            } else {
+                sum += count;
+            }
+        }
+        let mut references = vec![0u32; sum as usize];
+        // Each cell's offset runs to the next one's while it is filled, and is set back after.
+        for span in all() {
+            for cell in span.start..span.start + span.len {
+                let cell = cell as usize;
+                if crowded[cell / 64] & (1 << (cell % 64)) == 0 {
+                    references[offsets[cell] as usize] = span.reference;
+                    offsets[cell] += 1;
+                }
+            }
+        }
+        offsets.copy_within(0..cells, 1);
+        offsets[0] = 0;
+        Self {
+            frame,
+            offsets,
+            references,
+            crowded,
+        }
+    }
+
+    /// What is known of a point; nothing is near a point outside or one that is NaN.
+    #[inline]
+    pub(super) fn at(&self, x: f64, y: f64) -> Cell<'_> {
+        let Some(cell) = self.frame.index(x, y) else {
+            return Cell::References(&[]);
+        };
+        let (from, to) = (self.offsets[cell] as usize, self.offsets[cell + 1] as usize);
+        if from == to && self.crowded[cell / 64] & (1 << (cell % 64)) != 0 {
+            return Cell::Crowded;
+        }
+        Cell::References(&self.references[from..to])
+    }
+
+    /// Bytes held.
+    pub(super) fn size(&self) -> usize {
+        (self.offsets.capacity() + self.references.capacity()) * 4 + self.crowded.capacity() * 8
+    }
+}
+
+/// Columns and rows of about `cells` square cells.
+fn shape(bounds: &Bounds, cells: usize) -> (usize, usize) {
+    let ratio = (bounds.max_x - bounds.min_x) / (bounds.max_y - bounds.min_y);
+    let columns = (cells as f64 * ratio).sqrt();
+    let columns = if columns.is_finite() {
+        columns as usize
+    } else {
+        cells
+    };
+    let columns = columns.clamp(1, cells);
+    (columns, (cells / columns).max(1))
+}
+
+/// The runs of cells of all entries, found by `threads` threads that take rows as they go; `None`
+/// if there are too many.
+fn rasterise(
+    frame: &CellFrame,
+    geometries: &GeometryArray,
+    entries: &[(u32, Bounds)],
+    coverage: Coverage,
+    threads: usize,
+) -> Result<Option<Vec<Vec<Span>>>> {
+    let next = AtomicUsize::new(0);
+    let total = AtomicUsize::new(0);
+    let stopped = AtomicBool::new(false);
+    let work = || -> Result<Vec<Span>> {
+        let mut raster = Raster::new(frame);
+        let mut spans = vec![];
+        while !stopped.load(Ordering::Relaxed) {
+            let from = next.fetch_add(MORSEL, Ordering::Relaxed);
+            let Some(morsel) = entries.get(from..(from + MORSEL).min(entries.len())) else {
+                break;
+            };
+            let before = spans.len();
+            for (row, bounds) in morsel {
+                match coverage {
+                    Coverage::Geometry => raster.geometry(geometries, bounds, *row, &mut spans)?,
+                    Coverage::Rectangle => raster.rectangle(bounds, *row, &mut spans),
+                }
+            }
+            let added = spans.len() - before;
+            if total.fetch_add(added, Ordering::Relaxed) + added > MOST_SPANS {
+                stopped.store(true, Ordering::Relaxed);
+            }
+        }
+        Ok(spans)
+    };
+    let results: Vec<Result<Vec<Span>>> = std::thread::scope(|scope| {
+        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut all = vec![work()];
+        for helper in helpers {
+            all.push(helper.join().unwrap_or_else(|_| {
+                Err(Error::Internal(
+                    "a thread that builds the grid panicked".into(),
+                ))
+            }));
+        }
+        all
+    });
+    let spans = results.into_iter().collect::<Result<Vec<_>>>()?;
+    Ok((!stopped.into_inner()).then_some(spans))
+}
