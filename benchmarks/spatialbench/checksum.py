@@ -3,7 +3,7 @@
 Whole numbers, strings, bytes, times and dates must agree to the last bit: each row's values are hashed together and the
 hashes added up modulo 2^64. Floats, decimals and durations cannot (engines add in another order, and some cut averages
 to nine decimals), so of each such column the sum is kept, and the sum weighted by the row's hash, which notices values that
-changed places. `same` compares those two within TOLERANCE of the sum of magnitudes.
+changed places. `same` compares those two within TOLERANCE of the sum of magnitudes, and of what a decimal's last digit cuts off.
 """
 
 import hashlib
@@ -87,15 +87,17 @@ def signature(table):
             if values is None:
                 rows = mix(rows * numpy.uint64(31) + exact(column))
             else:
-                floats[place] = values
+                cut = 10.0**-column.type.scale if pyarrow.types.is_decimal(column.type) else 0.0
+                floats[place] = values, cut * (len(values) - values.null_count)
                 nulls = column.is_null().to_numpy(zero_copy_only=False)
                 rows = mix(rows * numpy.uint64(31) + nulls.astype(numpy.uint64))
         total = int(rows.sum(dtype=numpy.uint64))
     weights = (rows >> numpy.uint64(11)).astype(numpy.float64) / 2**53
     sums = []
-    for place, values in floats.items():
+    for place, (values, cut) in floats.items():
         values = values.fill_null(0).to_numpy(zero_copy_only=False)
-        sums.append([place, float(values.sum()), float((values * weights).sum()), float(numpy.abs(values).sum())])
+        allowed = TOLERANCE * float(numpy.abs(values).sum()) + cut
+        sums.append([place, float(values.sum()), float((values * weights).sum()), allowed])
     return {"rows": table.num_rows, "exact": f"{total:016x}", "floats": sums}
 
 
@@ -103,8 +105,8 @@ def same(one, other):
     """Whether two signatures are of the same answer."""
     if one["rows"] != other["rows"] or one["exact"] != other["exact"] or len(one["floats"]) != len(other["floats"]):
         return False
-    for (place, total, weighted, size), (other_place, other_total, other_weighted, _) in zip(one["floats"], other["floats"]):
-        allowed = TOLERANCE * size + 1e-12
+    for (place, total, weighted, allowed), (other_place, other_total, other_weighted, other_allowed) in zip(one["floats"], other["floats"]):
+        allowed = max(allowed, other_allowed) + 1e-12
         if place != other_place or abs(total - other_total) > allowed or abs(weighted - other_weighted) > allowed:
             return False
     return True

@@ -50,17 +50,27 @@ def duckdb(data, threads):
     return lambda text: connection.sql(text).to_arrow_table()
 
 
+def pycanopy(data, threads):
+    # Polars and PyCanopy have a pool each, both made on import.
+    os.environ["POLARS_MAX_THREADS"] = os.environ["RAYON_NUM_THREADS"] = str(threads)
+    import pycanopy_queries
+
+    return lambda query: getattr(pycanopy_queries, query)(data).to_arrow()
+
+
 def main():
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("engine", choices=["sedonadb", "duckdb"])
+    arguments.add_argument("engine", choices=["sedonadb", "duckdb", "pycanopy"])
     arguments.add_argument("query")
     arguments.add_argument("data", type=Path)
     arguments.add_argument("--layout", default="raw")
     arguments.add_argument("--threads", type=int, default=os.cpu_count())
     arguments = arguments.parse_args()
 
-    text = query_text(arguments.engine, arguments.query, arguments.layout)
-    run = {"sedonadb": sedonadb, "duckdb": duckdb}[arguments.engine](arguments.data, arguments.threads)
+    program = arguments.engine == "pycanopy"
+    text = arguments.query if program else query_text(arguments.engine, arguments.query, arguments.layout)
+    setup = {"sedonadb": sedonadb, "duckdb": duckdb, "pycanopy": pycanopy}[arguments.engine]
+    run = setup(arguments.data, arguments.threads)
     started = time.perf_counter()
     table = run(text)
     seconds = time.perf_counter() - started

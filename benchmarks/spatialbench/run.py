@@ -33,8 +33,8 @@ import report
 
 HERE = Path(__file__).resolve().parent
 QUERIES = [f"q{n:02}" for n in range(1, 12)] + ["q12_2025", "q12_2026"]
-ENGINES = ["geoflow", "sedonadb", "duckdb"]
-PEER_PACKAGES = {"sedonadb": ["sedonadb"], "duckdb": ["duckdb", "duckdb-extension-spatial"]}
+ENGINES = ["geoflow", "sedonadb", "duckdb", "pycanopy"]
+PEER_PACKAGES = {"sedonadb": ["sedonadb"], "duckdb": ["duckdb", "duckdb-extension-spatial"], "pycanopy": ["pycanopy", "polars"]}
 
 # Nested loops that take hours at any scale worth measuring; `--all` tries them all the same.
 HOPELESS = {("duckdb", "q12_2025"), ("duckdb", "q12_2026")}
@@ -251,7 +251,7 @@ def main():
                 result["wrong"] = KNOWN.get((engine, query), "the answer differs")
                 failed += (engine, query) not in KNOWN
             words = [f"{result['seconds']:9.3f} s {result['peak_mb']:8.0f} MB"] if "seconds" in result else []
-            words += [str(result[k]) for k in ("failed", "wrong") if k in result]
+            words += [str(result[k]).splitlines()[-1] for k in ("failed", "wrong") if k in result]
             print(f"{query:9} {engine:9} {'; '.join(words)}", flush=True)
             if options.expect:
                 fine = "failed" not in result and "wrong" not in result
