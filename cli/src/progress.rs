@@ -1,7 +1,7 @@
 //! A progress line on standard error, for queries that take their time.
 
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,16 @@ use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// Faster queries show nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_millis(200);
+
+/// The line on the screen, for those who end the run without a word to the watcher.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Takes the line from the screen, for good.
+pub(crate) fn hide() {
+    if let Some(bar) = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        bar.finish_and_clear();
+    }
+}
 
 /// Watches a running plan until dropped, then leaves no trace.
 pub(crate) struct Progress {
@@ -33,12 +43,11 @@ impl Progress {
                 if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
                     bar.set_style(style);
                 }
-                loop {
+                *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
+                while !bar.is_finished() {
                     bar.set_message(message(plan.as_ref(), started));
-                    bar.tick();
                     if stopped.recv_timeout(TICK) != Err(RecvTimeoutError::Timeout) {
-                        bar.finish_and_clear();
-                        return;
+                        hide();
                     }
                 }
             });

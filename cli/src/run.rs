@@ -12,7 +12,7 @@ use crate::exit::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::printer::Printer;
 use crate::settings::{Settings, Speech};
-use crate::{info, interrupt, panic, query};
+use crate::{info, interrupt, panic, progress, query};
 
 /// Runs geoflow.
 pub(crate) fn run(argv: Vec<OsString>) -> ExitStatus {
@@ -27,6 +27,7 @@ pub(crate) fn run(argv: Vec<OsString>) -> ExitStatus {
         execute(cli.command, &settings, &printer)
     }))
     .unwrap_or_else(|_| Err(panic::to_failure()));
+    progress::hide();
     match outcome {
         Ok(()) => ExitStatus::Success,
         Err(failure) => {
@@ -43,8 +44,9 @@ fn execute(command: Command, settings: &Settings, printer: &Printer) -> Result<(
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.threads)
         .thread_name("worker")
-        // Planning and the parser recurse with the SQL.
-        .thread_stack_size(8 << 20)
+        // Generated SQL with thousands of conditions nests as deep as it is long, and planning
+        // recurses with it. Only what is used of this becomes memory.
+        .thread_stack_size(256 << 20)
         .enable_all()
         .build()
         .map_err(cannot_start)?;

@@ -65,8 +65,11 @@ impl Session {
     fn explain_table(&self, name: &str, mut failure: Box<Failure>) -> Box<Failure> {
         if looks_like_a_path(name) {
             failure.message = format!("\"{name}\" does not exist");
-            return failure
-                .with_hint_if_none("check the path; it is relative to the current directory");
+            return match name.contains("://") {
+                true => failure,
+                false => failure
+                    .with_hint_if_none("check the path; it is relative to the current directory"),
+            };
         }
         let names = self.table_names();
         match nearest(name, names.iter().map(String::as_str)) {

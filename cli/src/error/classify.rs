@@ -35,8 +35,12 @@ pub(crate) fn from_datafusion(error: &DataFusionError) -> Box<Failure> {
         | DataFusionError::Substrait(message)
         | DataFusionError::Ffi(message) => Failure::bug(trim(message)),
         DataFusionError::ExecutionJoin(error) => from_join(error),
-        DataFusionError::ResourcesExhausted(message) => Failure::environment(trim(message))
-            .with_hint("raise --memory-limit, lower --threads, or give --temp-dir a disk with space to spill"),
+        DataFusionError::ResourcesExhausted(message) => Failure::environment(wording::exhausted(
+            message,
+        ))
+        .with_hint(
+            "raise --memory-limit, lower --threads, or give --temp-dir a disk with space to spill",
+        ),
         DataFusionError::External(error) => from_std(error.as_ref()),
         DataFusionError::Context(context, inner) => with_context(context, from_datafusion(inner)),
         DataFusionError::Diagnostic(diagnostic, inner) => {
@@ -113,7 +117,7 @@ fn from_parser(error: &ParserError) -> Box<Failure> {
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => message,
         ParserError::RecursionLimitExceeded => {
             return Failure::user("the SQL is nested too deeply")
-                .with_hint("SET datafusion.sql_parser.recursion_limit to more than 50");
+                .with_hint("name its inner parts with WITH, or make views of them");
         }
     };
     let (message, position) = split_position(message);
@@ -211,9 +215,11 @@ fn is_known(error: &(dyn StdError + Send + Sync + 'static)) -> bool {
         || error.is::<JoinError>()
 }
 
-/// The context says where, unless it only names a step of the optimizer.
+/// The context says where, unless it only names a step of the optimizer or repeats the error.
 fn with_context(context: &str, mut failure: Box<Failure>) -> Box<Failure> {
-    let is_internal_step = !context.contains(' ') || context.starts_with("Optimizer rule");
+    let is_internal_step = !context.contains(' ')
+        || context.starts_with("Optimizer rule")
+        || context.starts_with("Not enough memory");
     if !is_internal_step {
         failure.message = format!("{}: {}", context.trim_end_matches(':'), failure.message);
     }
@@ -231,4 +237,75 @@ fn with_causes(error: &dyn StdError) -> String {
         next = cause.source();
     }
     message
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::panic, reason = "a panic is what is tested")]
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::error::FailureKind;
+
+    fn kind(error: DataFusionError) -> FailureKind {
+        from_datafusion(&error).kind
+    }
+
+    #[test]
+    fn wrappings_hide_nothing() {
+        let engine = EngineError::Environment {
+            message: "no answer".into(),
+            retryable: true,
+        };
+        let arrow = ArrowError::ExternalError(Box::new(DataFusionError::from(engine)));
+        let parquet = ParquetError::External(Box::new(arrow));
+        let shared = DataFusionError::Shared(Arc::new(parquet.into()));
+        let failure = from_datafusion(&shared.context("type_coercion"));
+        assert_eq!(failure.kind, FailureKind::Environment);
+        assert_eq!(failure.message, "no answer");
+    }
+
+    #[test]
+    fn whose_fault() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(kind(full.into()), FailureKind::Environment);
+        let missing = StoreError::NotFound {
+            path: "a".into(),
+            source: "gone".into(),
+        };
+        assert_eq!(kind(missing.into()), FailureKind::User);
+        assert_eq!(
+            kind(DataFusionError::Internal("odd".into())),
+            FailureKind::Bug
+        );
+        assert_eq!(kind(ArrowError::DivideByZero.into()), FailureKind::User);
+        let hidden = io::Error::other(EngineError::Internal("odd".into()));
+        assert_eq!(kind(hidden.into()), FailureKind::Bug);
+        assert_eq!(kind(DataFusionError::Collection(vec![])), FailureKind::Bug);
+    }
+
+    #[test]
+    fn a_panic_in_a_task_is_a_bug_and_says_where() {
+        crate::panic::install_hook();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let error =
+            runtime.block_on(async { tokio::spawn(async { panic!("index 7 of 3") }).await });
+        let failure = from_datafusion(&DataFusionError::ExecutionJoin(Box::new(
+            error.unwrap_err(),
+        )));
+        assert_eq!(failure.kind, FailureKind::Bug);
+        assert!(
+            failure.message.starts_with("internal error: index 7 of 3"),
+            "{}",
+            failure.message
+        );
+        assert!(
+            failure.message.contains("classify.rs"),
+            "{}",
+            failure.message
+        );
+    }
 }

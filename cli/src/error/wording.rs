@@ -44,6 +44,14 @@ pub(super) fn lower_first(message: &str) -> String {
     }
 }
 
+/// What ran out, without the list of all who hold a share.
+pub(super) fn exhausted(message: &str) -> String {
+    match message.rsplit_once("\nError: ") {
+        Some((_, cause)) => format!("out of memory: {}", lower_first(trim(cause))),
+        None => trim(message).to_string(),
+    }
+}
+
 /// Splits "... at Line: 1, Column: 8", the ending of the parser's messages, from the message.
 pub(crate) fn split_position(message: &str) -> (&str, Option<Position>) {
     let Some(start) = message.rfind(" at Line: ") else {

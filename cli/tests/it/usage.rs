@@ -25,6 +25,10 @@ fn mistakes() {
         ("unknown_format", &["query", "SELECT 1", "--format", "xls"]),
         ("unknown_extension", &["query", "SELECT 1", "-o", "x.xls"]),
         ("no_extension", &["query", "SELECT 1", "-o", "x"]),
+        (
+            "output_url",
+            &["query", "SELECT 1", "-o", "s3://bucket/x.csv"],
+        ),
         ("overwrite_alone", &["query", "SELECT 1", "--overwrite"]),
         (
             "memory_limit",
