@@ -10,6 +10,7 @@
 //! ```
 
 pub mod join;
+pub mod object_store;
 mod session;
 
 pub use session::{Session, SessionBuilder};

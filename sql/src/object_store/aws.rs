@@ -1,0 +1,97 @@
+//! Amazon S3 and what speaks its protocol.
+
+use std::sync::Arc;
+
+use geoflow_engine::Error;
+use object_store::ObjectStore;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use url::Url;
+
+use super::variables::Variables;
+use super::{bucket, client_options, not_built, probe, retry};
+
+/// Endpoints in the order of their precedence.
+const ENDPOINTS: [&str; 3] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"];
+
+pub(super) fn build(url: &Url, variables: &Variables) -> Result<Arc<dyn ObjectStore>, Error> {
+    let bucket = bucket(url)?;
+    let endpoint = ENDPOINTS.iter().find_map(|name| variables.get(name));
+    // Client options first: AWS_ALLOW_HTTP, AWS_TIMEOUT and the like may change them.
+    let mut builder = AmazonS3Builder::new()
+        .with_client_options(client_options())
+        .with_retry(retry());
+    for (key, value) in variables.options("AWS_") {
+        if let Ok(key) = key.parse::<AmazonS3ConfigKey>() {
+            builder = builder.with_config(key, value);
+        }
+    }
+    builder = builder.with_bucket_name(bucket);
+    // AWS_REGION goes before AWS_DEFAULT_REGION, as in the AWS tools.
+    if let Some(region) = variables.get("AWS_REGION") {
+        builder = builder.with_region(region);
+    }
+    if let Some(endpoint) = endpoint {
+        if !endpoint.contains("://") {
+            return Err(Error::Environment {
+                message: format!(
+                    "{url} cannot be opened: the endpoint \"{endpoint}\" has no scheme: set AWS_ENDPOINT_URL to http://... or https://..."
+                ),
+                retryable: false,
+            });
+        }
+        builder = builder.with_endpoint(endpoint);
+        // Who names a plain endpoint means it: a server of one's own, often on this machine.
+        if endpoint.starts_with("http://") {
+            builder = builder.with_allow_http(true);
+        }
+    }
+    check_credentials(url, variables)?;
+    if let Some(profile) = super::aws_profile::credentials(variables) {
+        builder = profile.apply(builder, variables);
+    }
+    builder
+        .build()
+        .map(|store| Arc::new(store) as Arc<dyn ObjectStore>)
+        .map_err(|e| not_built(url, &e))
+}
+
+fn check_credentials(url: &Url, variables: &Variables) -> Result<(), Error> {
+    let missing = |what: &str| Error::Environment {
+        message: format!("{url} cannot be opened: {what}"),
+        retryable: false,
+    };
+    let has = |name: &str| variables.get(name).is_some();
+    if variables.is_true("AWS_SKIP_SIGNATURE") {
+        return Ok(());
+    }
+    match (has("AWS_ACCESS_KEY_ID"), has("AWS_SECRET_ACCESS_KEY")) {
+        (true, true) => return Ok(()),
+        (true, false) => {
+            return Err(missing(
+                "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not",
+            ));
+        }
+        (false, true) => {
+            return Err(missing(
+                "AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not",
+            ));
+        }
+        (false, false) => {}
+    }
+    let role = (has("AWS_WEB_IDENTITY_TOKEN_FILE") && has("AWS_ROLE_ARN"))
+        || variables.any(&[
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "AWS_METADATA_ENDPOINT",
+        ]);
+    if role || super::aws_profile::credentials(variables).is_some() {
+        return Ok(());
+    }
+    if !variables.is_true("AWS_EC2_METADATA_DISABLED") && probe::has_metadata_service() {
+        return Ok(());
+    }
+    Err(missing(
+        "there are no AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, \
+         or AWS_SKIP_SIGNATURE=true for a public bucket (for a server of your own, AWS_ENDPOINT_URL as well)",
+    ))
+}
