@@ -15,6 +15,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use geoflow_engine::geoparquet::GeoParquetFormatFactory;
 
 use crate::join::SpatialJoinRule;
+use crate::object_store::LazyObjectStoreRegistry;
 
 /// How many of the greatest memory users an out-of-memory message names.
 const NAMED_CONSUMERS: usize = 5;
@@ -75,7 +76,8 @@ impl SessionBuilder {
             config = config.with_batch_size(rows);
         }
 
-        let mut runtime = RuntimeEnvBuilder::new();
+        let mut runtime = RuntimeEnvBuilder::new()
+            .with_object_store_registry(Arc::new(LazyObjectStoreRegistry::from_env()));
         if let Some(bytes) = self.memory_limit {
             let named =
                 std::num::NonZeroUsize::new(NAMED_CONSUMERS).unwrap_or(std::num::NonZeroUsize::MIN);
