@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use arrow::array::{Array, UInt64Array};
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use futures::StreamExt;
 
 use crate::args::QueryArgs;
@@ -120,49 +120,67 @@ impl<'a> Run<'a> {
             .plan(statement.sql)
             .await
             .map_err(|e| from_datafusion(&e))?;
+        self.timing.plan += started.elapsed();
+        tracing::debug!("logical plan:\n{}", plan.display_indent());
+
+        // Statements such as CREATE and SET happen here, CREATE TABLE ... AS with all its work.
+        let started = Instant::now();
         let frame = session
             .context()
             .execute_logical_plan(plan)
             .await
             .map_err(|e| from_datafusion(&e))?;
+        self.timing.execute += started.elapsed();
+
+        let started = Instant::now();
         let context = Arc::new(frame.task_ctx());
         let physical = frame
             .create_physical_plan()
             .await
             .map_err(|e| from_datafusion(&e))?;
         self.timing.plan += started.elapsed();
+        tracing::info!("planned in {:?}", self.timing.plan);
+        tracing::debug!(
+            "physical plan:\n{}",
+            displayable(physical.as_ref()).indent(false)
+        );
 
-        let started = Instant::now();
         let mut stream =
             execute_stream(Arc::clone(&physical), context).map_err(|e| from_datafusion(&e))?;
-        self.timing.execute += started.elapsed();
         match statement.yields {
             Yield::Rows | Yield::Plan => {
                 let as_text = statement.yields == Yield::Plan && self.options.plan_as_text;
                 let format = if as_text { Format::Plan } else { self.format };
                 self.results(physical, &mut stream, format).await
             }
-            Yield::Count | Yield::Nothing => {
-                let _progress = self.progress(&physical, Format::Table);
-                let started = Instant::now();
-                let mut count = None;
-                while let Some(batch) = stream.next().await {
-                    let batch = batch.map_err(|e| from_datafusion(&e))?;
-                    let counts = batch
-                        .columns()
-                        .first()
-                        .and_then(|c| c.as_any().downcast_ref::<UInt64Array>());
-                    if let Some(counts) = counts.filter(|counts| counts.len() == 1) {
-                        count = Some(counts.value(0));
-                    }
-                }
-                self.timing.execute += started.elapsed();
-                if let (Yield::Count, Some(count)) = (statement.yields, count) {
-                    self.printer.note(&format!("{count} rows written"));
-                }
+            Yield::Count => {
+                let count = self.drain(&physical, &mut stream).await?;
+                self.printer.note(&format!("{count} rows written"));
                 Ok(())
             }
+            Yield::Nothing => self.drain(&physical, &mut stream).await.map(drop),
         }
+    }
+
+    /// Runs a statement whose rows are not shown; sums the counts it returns.
+    async fn drain(
+        &mut self,
+        physical: &Arc<dyn ExecutionPlan>,
+        stream: &mut SendableRecordBatchStream,
+    ) -> Result<u64> {
+        let _progress = self.progress(physical, Format::Table);
+        let started = Instant::now();
+        let mut count = 0;
+        while let Some(batch) = stream.next().await {
+            let batch = batch.map_err(|e| from_datafusion(&e))?;
+            let counts = batch
+                .columns()
+                .first()
+                .and_then(|column| column.as_any().downcast_ref::<UInt64Array>());
+            count += counts.map_or(0, |counts| counts.iter().flatten().sum());
+        }
+        self.timing.execute += started.elapsed();
+        Ok(count)
     }
 
     /// Streams batches to their writer as they come.
@@ -205,7 +223,11 @@ impl<'a> Run<'a> {
         // Rows that stream to the same terminal are progress enough.
         let rows_stream_by = self.destination.path().is_none()
             && self.printer.stdout_is_terminal()
-            && !matches!(format, Format::Table | Format::Plan);
+            && match format {
+                Format::Table => self.options.max_rows.is_none(),
+                Format::Plan => false,
+                _ => true,
+            };
         (self.printer.shows_progress() && !rows_stream_by)
             .then(|| Progress::watch(Arc::clone(plan)))
     }

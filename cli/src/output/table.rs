@@ -91,7 +91,7 @@ impl TableWriter {
             }
         }
         self.print(&rule(&widths))?;
-        self.print(&line(&head, &widths, |_| false))?;
+        self.print_row(&head, &widths)?;
         self.print(&rule(&widths))?;
         self.widths = Some(widths.clone());
         for row in std::mem::take(&mut self.waiting) {
