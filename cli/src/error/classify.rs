@@ -93,12 +93,14 @@ fn from_store(error: &StoreError) -> Box<Failure> {
         StoreError::Unauthenticated { path, .. } => {
             Failure::environment(format!("not authenticated for \"{path}\"")).with_hint(CREDENTIALS)
         }
-        StoreError::InvalidPath { .. }
-        | StoreError::NotSupported { .. }
-        | StoreError::NotImplemented { .. }
-        | StoreError::UnknownConfigurationKey { .. } => Failure::user(error.to_string()),
+        StoreError::InvalidPath { .. } | StoreError::UnknownConfigurationKey { .. } => {
+            Failure::user(error.to_string())
+        }
+        StoreError::NotSupported { .. } => Failure::environment(with_causes(error))
+            .with_hint("a web server must answer range requests for its files to be read"),
         StoreError::JoinError { source } => from_join(source),
-        other => Failure::environment(with_causes(other)),
+        other => Failure::environment(with_causes(other))
+            .with_hint("check the endpoint and the network; a second try may help"),
     }
 }
 
