@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, Large
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::DataType;
 use geo::CoordsIter;
-use geo_types::Geometry;
+use geo_types::{Coord, Geometry};
 use geoarrow_array::GeoArrowArray;
 
 use super::{Bounds, Encoding, GeometryType, native, wkb};
@@ -105,6 +105,22 @@ impl GeometryArray {
             Values::BinaryView(a) => a.lengths().map(|length| length as usize).sum(),
             Values::Native(a) => a.to_array_ref().get_array_memory_size(),
         }
+    }
+
+    /// The point in row `i`, read in place, if the value is a point of finite x and y in a plain
+    /// layout (native, or WKB of 21 bytes); `None` says nothing about other values.
+    #[inline]
+    pub fn point(&self, i: usize) -> Option<Coord<f64>> {
+        if self.is_null(i) {
+            return None;
+        }
+        let (x, y) = match &self.values {
+            Values::Binary(a) => wkb::point_xy(a.value(i))?,
+            Values::LargeBinary(a) => wkb::point_xy(a.value(i))?,
+            Values::BinaryView(a) => wkb::point_xy(a.value(i))?,
+            Values::Native(a) => native::point(a.as_ref(), i)?,
+        };
+        (x.is_finite() && y.is_finite()).then_some(Coord { x, y })
     }
 
     /// Decodes row `i` to x and y (Z and M are dropped); `None` for NULL. POINT EMPTY becomes an

@@ -40,3 +40,19 @@ pub(super) fn point_coords(array: &dyn GeoArrowArray, x: &mut Vec<f64>, y: &mut 
     }
     true
 }
+
+/// x and y of one row of a point array, whatever is stored for NULL; `None` for other arrays.
+pub(super) fn point(array: &dyn GeoArrowArray, i: usize) -> Option<(f64, f64)> {
+    let points = array.as_any().downcast_ref::<PointArray>()?;
+    match points.coords() {
+        CoordBuffer::Separated(separated) => {
+            let buffers = separated.buffers();
+            Some((*buffers[0].get(i)?, *buffers[1].get(i)?))
+        }
+        CoordBuffer::Interleaved(interleaved) => {
+            let at = i * interleaved.dim().size();
+            let coords = interleaved.coords();
+            Some((*coords.get(at)?, *coords.get(at + 1)?))
+        }
+    }
+}

@@ -223,7 +223,7 @@ impl<'a> CoordRun<'a> {
     }
 
     /// x and y of every coordinate, unchecked for NaN.
-    pub fn iter(&self) -> impl Iterator<Item = (f64, f64)> + 'a {
+    pub fn iter(&self) -> impl Iterator<Item = (f64, f64)> + use<'a> {
         let little_endian = self.little_endian;
         self.bytes.chunks_exact(self.stride).map(move |chunk| {
             (
@@ -245,7 +245,7 @@ impl<'a> CoordRun<'a> {
         })
     }
 
-    fn finite(&self) -> Result<impl Iterator<Item = Coord<f64>> + 'a, WkbError> {
+    pub(crate) fn finite(&self) -> Result<impl Iterator<Item = Coord<f64>> + use<'a>, WkbError> {
         if let Some((i, (x, y))) = self
             .iter()
             .enumerate()

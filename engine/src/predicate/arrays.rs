@@ -1,14 +1,20 @@
-//! Predicates over whole columns, for the scalar functions.
+//! Predicates, distances and matrices over single pairs and whole columns, for the scalar
+//! functions.
 
-use arrow::array::BooleanArray;
-use arrow::array::builder::BooleanBuilder;
+use arrow::array::builder::{BooleanBuilder, Float64Builder};
+use arrow::array::{BooleanArray, Float64Array};
 use geo_types::Geometry;
 
-use super::{Distances, ProbeBatch, SpatialPredicate};
+use super::decide::{self, decide};
+use super::decode::from_geometry;
+use super::decoded::Decoded;
+use super::prepared::decide_point;
+use super::{Distances, Matrix, SpatialPredicate};
 use crate::geometry::GeometryArray;
 use crate::{Error, Result};
 
-/// `predicate(a[i], b[i])` for every row. NULL on either side gives NULL.
+/// `predicate(a[i], b[i])` for every row. NULL on either side gives NULL; so does not a NULL
+/// distance, which the caller masks.
 ///
 /// # Errors
 /// [`Error::Geometry`] for a value that cannot be decoded; [`Error::Internal`] for columns of
@@ -19,19 +25,14 @@ pub fn evaluate_arrays(
     b: &GeometryArray,
     distance: Distances<'_>,
 ) -> Result<BooleanArray> {
-    if a.len() != b.len() {
-        return Err(Error::Internal(format!(
-            "{predicate} over columns of {} and {} rows",
-            a.len(),
-            b.len()
-        )));
-    }
+    same_length(a, b)?;
     let mut holds = BooleanBuilder::with_capacity(a.len());
     for i in 0..a.len() {
-        match (a.geometry(i)?, b.geometry(i)?) {
-            (Some(a), Some(b)) => holds.append_value(predicate.evaluate(&a, &b, distance.get(i))),
-            _ => holds.append_null(),
-        }
+        let hit = match (a.decoded(i)?, b.decoded(i)?) {
+            (Some(a), Some(b)) => Some(decide(predicate, &a, &b, distance.get(i))),
+            _ => None,
+        };
+        holds.append_option(hit);
     }
     Ok(holds.finish())
 }
@@ -48,20 +49,82 @@ pub fn evaluate_constant(
     array: &GeometryArray,
     distance: Distances<'_>,
 ) -> Result<BooleanArray> {
-    let oriented = if constant_is_left {
-        predicate
-    } else {
-        predicate.flip()
+    let oriented = match constant_is_left {
+        true => predicate,
+        false => predicate.flip(),
     };
-    let batch = ProbeBatch::try_new(array.clone())?;
-    let mut holds = BooleanBuilder::with_capacity(batch.len());
-    for i in 0..batch.len() {
-        if batch.is_null(i) {
-            holds.append_null();
-            continue;
-        }
+    let constant = prepared_constant(constant, array.len());
+    let mut holds = BooleanBuilder::with_capacity(array.len());
+    for i in 0..array.len() {
         let d = distance.get(i);
-        holds.append_option(batch.with_geometry(i, |g| oriented.evaluate(constant, g, d))?);
+        holds.append_option(match array.point(i) {
+            Some(p) => Some(decide_point(oriented, &constant, p, d).0),
+            None => array
+                .decoded(i)?
+                .map(|other| decide(oriented, &constant, &other, d)),
+        });
     }
     Ok(holds.finish())
+}
+
+/// The distance of `a[i]` and `b[i]`, in the units of the coordinates. NULL for NULL and EMPTY.
+///
+/// # Errors
+/// As [`evaluate_arrays`].
+pub fn distance_arrays(a: &GeometryArray, b: &GeometryArray) -> Result<Float64Array> {
+    same_length(a, b)?;
+    let mut all = Float64Builder::with_capacity(a.len());
+    for i in 0..a.len() {
+        let one = match (a.decoded(i)?, b.decoded(i)?) {
+            (Some(a), Some(b)) => decide::distance(&a, &b),
+            _ => None,
+        };
+        all.append_option(one);
+    }
+    Ok(all.finish())
+}
+
+/// The distance of `constant` and `array[i]`. NULL for NULL and EMPTY.
+///
+/// # Errors
+/// As [`evaluate_constant`].
+pub fn distance_constant(constant: &Geometry<f64>, array: &GeometryArray) -> Result<Float64Array> {
+    let constant = prepared_constant(constant, array.len());
+    let mut all = Float64Builder::with_capacity(array.len());
+    for i in 0..array.len() {
+        all.append_option(match array.decoded(i)? {
+            Some(other) => decide::distance(&constant, &other),
+            None => None,
+        });
+    }
+    Ok(all.finish())
+}
+
+/// The distance of two geometries whose coordinates are finite; `None` if one is EMPTY.
+pub fn distance(a: &Geometry<f64>, b: &Geometry<f64>) -> Option<f64> {
+    decide::distance(&from_geometry(a), &from_geometry(b))
+}
+
+/// The DE-9IM matrix of two geometries whose coordinates are finite, EMPTY ones included.
+pub fn relate(a: &Geometry<f64>, b: &Geometry<f64>) -> Matrix {
+    decide::matrix(&from_geometry(a), &from_geometry(b))
+}
+
+fn prepared_constant(constant: &Geometry<f64>, rows: usize) -> Decoded {
+    let constant = from_geometry(constant);
+    for part in constant.parts() {
+        part.prepare_for(rows);
+    }
+    constant
+}
+
+fn same_length(a: &GeometryArray, b: &GeometryArray) -> Result<()> {
+    match a.len() == b.len() {
+        true => Ok(()),
+        false => Err(Error::Internal(format!(
+            "a function of columns of {} and {} rows",
+            a.len(),
+            b.len()
+        ))),
+    }
 }

@@ -1,21 +1,33 @@
 //! Geometries that are tested many times: one side of a join, or a constant.
 //!
 //! ```text
-//!  set_rows    [7, 7, 9, ...]  ──> PreparedSet   decoded and indexed when first touched
+//!  set_rows    [7, 7, 9, ...]  ──> PreparedSet   points read in place; anything else decoded
+//!                                                when first touched, indexed when asked often
 //!  other_rows  [0, 3, 3, ...]  ──> ProbeBatch    point slices, or decoded once a row
 //!                                      │
 //!                                      └──> hits [0, 2, ...]   indexes into the pairs
 //! ```
+//!
+//! What a point asks of a polygon, cheapest first: its bounds, one cell of its raster, the edges
+//! of one stripe. Each is there only once so many points have asked that building it pays.
 
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use geo::CoordsIter;
-use geo_types::Geometry;
+use geo_types::Coord;
 
+use super::decide::decide;
+use super::decoded::Decoded;
+use super::distance::{point_nearest, point_point};
+use super::matrix::Location;
+use super::options::PrepareOptions;
+use super::point_rules;
+use super::probe::check_row;
+use super::shape::{Kind, Shape};
+use super::slots::{Slot, Slots};
 use super::{Distances, ProbeBatch, SpatialPredicate};
+use crate::Result;
 use crate::geometry::GeometryArray;
-use crate::{Error, Result};
 
 /// How the pairs of one call were decided.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,19 +51,24 @@ impl RefineStats {
 #[derive(Debug)]
 pub struct PreparedSet {
     array: GeometryArray,
-    decoded: Vec<OnceLock<Box<Geometry<f64>>>>,
-    bytes: AtomicUsize,
+    slots: Slots,
+    options: PrepareOptions,
+    bytes: Arc<AtomicUsize>,
 }
 
 impl PreparedSet {
     /// Shares the array; decodes and copies nothing yet.
     pub fn new(geometries: GeometryArray) -> Self {
-        let mut decoded = Vec::new();
-        decoded.resize_with(geometries.len(), OnceLock::new);
+        Self::with_options(geometries, PrepareOptions::default())
+    }
+
+    /// As [`PreparedSet::new`], with choices.
+    pub fn with_options(geometries: GeometryArray, options: PrepareOptions) -> Self {
         Self {
+            slots: Slots::new(geometries.len()),
             array: geometries,
-            decoded,
-            bytes: AtomicUsize::new(0),
+            options,
+            bytes: Arc::default(),
         }
     }
 
@@ -68,16 +85,18 @@ impl PreparedSet {
     /// Memory that prepared forms take so far, in bytes, the array itself not counted. It grows
     /// during [`PreparedSet::refine`].
     pub fn prepared_bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
+        self.bytes.load(Ordering::Relaxed) + self.slots.bytes()
     }
 
     /// Tests candidate pairs: pair `i` is `(set_rows[i], other_rows[i])`. Appends to `hits` every
     /// `i`, ascending, for which `predicate(set geometry, other geometry)` holds; `hits` is not
     /// cleared. NULL and EMPTY hold no pair (but EMPTY equals EMPTY).
     ///
+    /// Pairs with the same set row are best neighbours: the row is then looked up once.
+    ///
     /// # Errors
-    /// [`Error::Geometry`] for a value that cannot be decoded; [`Error::Internal`] for rows that
-    /// do not exist.
+    /// [`Error::Geometry`](crate::Error::Geometry) for a value that cannot be decoded;
+    /// [`Error::Internal`](crate::Error::Internal) for rows that do not exist.
     pub fn refine(
         &self,
         predicate: SpatialPredicate,
@@ -88,40 +107,190 @@ impl PreparedSet {
         hits: &mut Vec<u32>,
     ) -> Result<RefineStats> {
         let mut stats = RefineStats::default();
-        for (i, (&set_row, &other_row)) in set_rows.iter().zip(other_rows).enumerate() {
-            let Some(a) = self.geometry(set_row)? else {
-                continue;
+        let mut from = 0;
+        for run in set_rows[..set_rows.len().min(other_rows.len())].chunk_by(|a, b| a == b) {
+            let row = check_row(run[0], self.len())?;
+            let pairs = Pairs {
+                predicate,
+                other,
+                rows: &other_rows[from..from + run.len()],
+                from,
+                distance,
             };
-            let d = distance.get(i);
-            let hit = other
-                .with_geometry(other.check(other_row)?, |b| predicate.evaluate(a, b, d))?
-                .unwrap_or(false);
-            stats.exact += 1;
-            if hit {
-                hits.push(i as u32);
+            from += run.len();
+            match self.array.point(row) {
+                Some(p) => pairs.with_point(p, &mut stats, hits)?,
+                None => self.with_row(row, run.len(), |decoded| {
+                    pairs.with_decoded(decoded, &mut stats, hits)
+                })?,
             }
         }
         Ok(stats)
     }
 
-    fn geometry(&self, row: u32) -> Result<Option<&Geometry<f64>>> {
-        let Some(slot) = self.decoded.get(row as usize) else {
-            return Err(Error::Internal(format!(
-                "candidate row {row} of a build side of {} rows",
-                self.len()
-            )));
-        };
-        if let Some(geometry) = slot.get() {
-            return Ok(Some(geometry));
+    /// Calls `test` with the prepared form of a row, if it is not NULL, after `probes` more pairs
+    /// have come for it.
+    fn with_row(
+        &self,
+        row: usize,
+        probes: usize,
+        test: impl FnOnce(&Decoded) -> Result<()>,
+    ) -> Result<()> {
+        let slot = self.slots.get(row);
+        if let Some(decoded) = slot.get() {
+            self.index(slot, decoded, probes);
+            return test(decoded);
         }
-        let Some(geometry) = self.array.geometry(row as usize)? else {
-            return Ok(None);
+        let Some(mut decoded) = self.array.decoded(row)? else {
+            return Ok(());
         };
-        let geometry = slot.get_or_init(|| {
-            let bytes = 64 + geometry.coords_count() * 16;
-            self.bytes.fetch_add(bytes, Ordering::Relaxed);
-            Box::new(geometry)
+        if self.prepared_bytes() >= self.options.max_bytes {
+            return test(&decoded);
+        }
+        let decoded = slot.get_or_init(|| {
+            decoded.count_in(&self.bytes);
+            decoded
         });
-        Ok(Some(geometry))
+        self.index(slot, decoded, probes);
+        test(decoded)
+    }
+
+    /// Builds the indexes that pay by now.
+    fn index(&self, slot: &Slot, decoded: &Decoded, probes: usize) {
+        let Decoded::One(shape) = decoded else {
+            return;
+        };
+        if shape.kind == Kind::Point || slot.is_done() {
+            return;
+        }
+        let probes = slot.count(probes);
+        if self.prepared_bytes() >= self.options.max_bytes {
+            return;
+        }
+        if self.options.stripes.is_due(|| shape.stripes_pay(probes)) {
+            shape.stripes();
+        }
+        if self.options.raster.is_due(|| shape.raster_pays(probes)) {
+            shape.raster();
+            slot.done();
+        }
+    }
+}
+
+/// Candidate pairs that share their set row.
+struct Pairs<'a> {
+    predicate: SpatialPredicate,
+    other: &'a ProbeBatch,
+    rows: &'a [u32],
+    /// Index of the first pair.
+    from: usize,
+    distance: Distances<'a>,
+}
+
+impl Pairs<'_> {
+    /// The set's geometry is a point.
+    fn with_point(
+        &self,
+        p: Coord<f64>,
+        stats: &mut RefineStats,
+        hits: &mut Vec<u32>,
+    ) -> Result<()> {
+        let flipped = self.predicate.flip();
+        for (i, &row) in (self.from..).zip(self.rows) {
+            let row = self.other.check(row)?;
+            let hit = if let Some(q) = self.other.point(row) {
+                let hit = match self.predicate {
+                    SpatialPredicate::DWithin => point_point(p, q) <= self.distance.get(i),
+                    _ => point_rules::holds_for_two(self.predicate, p == q),
+                };
+                stats.true_hits += usize::from(hit);
+                hit
+            } else if self.other.points().is_some() {
+                false // NULL or EMPTY
+            } else {
+                stats.exact += 1;
+                match self.other.decoded(row)? {
+                    Some(decoded) => decide_point(flipped, decoded, p, self.distance.get(i)).0,
+                    None => false,
+                }
+            };
+            if hit {
+                hits.push(i as u32);
+            }
+        }
+        Ok(())
+    }
+
+    fn with_decoded(
+        &self,
+        decoded: &Decoded,
+        stats: &mut RefineStats,
+        hits: &mut Vec<u32>,
+    ) -> Result<()> {
+        for (i, &row) in (self.from..).zip(self.rows) {
+            let row = self.other.check(row)?;
+            let d = self.distance.get(i);
+            let (hit, exact) = if let Some(p) = self.other.point(row) {
+                decide_point(self.predicate, decoded, p, d)
+            } else if self.other.points().is_some() {
+                let empty = matches!(decoded, Decoded::Empty)
+                    && self.predicate == SpatialPredicate::Equals
+                    && !self.other.is_null(row);
+                (empty, false)
+            } else {
+                match self.other.decoded(row)? {
+                    Some(other) => (decide(self.predicate, decoded, other, d), true),
+                    None => (false, false),
+                }
+            };
+            stats.exact += usize::from(exact);
+            stats.true_hits += usize::from(hit && !exact);
+            if hit {
+                hits.push(i as u32);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `predicate(decoded, point)`, and whether that took an edge.
+#[inline]
+pub(super) fn decide_point(
+    predicate: SpatialPredicate,
+    decoded: &Decoded,
+    p: Coord<f64>,
+    distance: f64,
+) -> (bool, bool) {
+    match decoded {
+        Decoded::Empty => (false, false),
+        Decoded::One(shape) if predicate == SpatialPredicate::DWithin => (
+            distance >= 0.0 && point_nearest(p, shape, distance, distance) <= distance,
+            true,
+        ),
+        Decoded::One(shape) => {
+            let (location, exact) = locate(shape, p);
+            let hit = match shape.kind {
+                Kind::Point => point_rules::holds_for_points(predicate, shape, location),
+                _ => point_rules::holds(predicate, location),
+            };
+            (hit, exact)
+        }
+        Decoded::Mixed(_) => {
+            let point = Decoded::One(Shape::points(vec![p]));
+            (decide(predicate, decoded, &point, distance), true)
+        }
+    }
+}
+
+/// Where a point lies, and whether that took an edge.
+#[inline]
+fn locate(shape: &Shape, p: Coord<f64>) -> (Location, bool) {
+    let b = &shape.bounds;
+    if !(p.x >= b.min_x && p.x <= b.max_x && p.y >= b.min_y && p.y <= b.max_y) {
+        return (Location::Exterior, false);
+    }
+    match shape.built_raster().and_then(|raster| raster.locate(p)) {
+        Some(location) => (location, false),
+        None => (shape.locate(p), true),
     }
 }

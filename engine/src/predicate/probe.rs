@@ -2,8 +2,9 @@
 
 use std::sync::OnceLock;
 
-use geo_types::Geometry;
+use geo_types::Coord;
 
+use super::decoded::Decoded;
 use crate::geometry::{Bounds, GeometryArray};
 use crate::{Error, Result};
 
@@ -37,7 +38,7 @@ impl Distances<'_> {
 pub struct ProbeBatch {
     array: GeometryArray,
     points: Option<(Vec<f64>, Vec<f64>)>,
-    decoded: Vec<OnceLock<Box<Geometry<f64>>>>,
+    decoded: Vec<OnceLock<Box<Decoded>>>,
 }
 
 impl ProbeBatch {
@@ -91,33 +92,47 @@ impl ProbeBatch {
         }
     }
 
-    /// Row `i`, decoded. `None` for NULL.
-    pub(crate) fn with_geometry<T>(
-        &self,
-        i: usize,
-        f: impl FnOnce(&Geometry<f64>) -> T,
-    ) -> Result<Option<T>> {
+    /// Row `i` of a batch that is not all points, decoded. `None` for NULL.
+    pub(super) fn decoded(&self, i: usize) -> Result<Option<&Decoded>> {
         let Some(slot) = self.decoded.get(i) else {
-            return Ok(self.array.geometry(i)?.map(|g| f(&g)));
+            return Err(Error::Internal(
+                "a batch of points was to be decoded".into(),
+            ));
         };
-        if let Some(geometry) = slot.get() {
-            return Ok(Some(f(geometry)));
+        if let Some(decoded) = slot.get() {
+            return Ok(Some(decoded));
         }
-        let Some(geometry) = self.array.geometry(i)? else {
-            return Ok(None);
-        };
-        Ok(Some(f(slot.get_or_init(|| Box::new(geometry)))))
+        Ok(self
+            .array
+            .decoded(i)?
+            .map(|decoded| &**slot.get_or_init(|| Box::new(decoded))))
+    }
+
+    /// The point in row `i`, cheaply, if the value is one and not EMPTY.
+    #[inline]
+    pub(super) fn point(&self, i: usize) -> Option<Coord<f64>> {
+        match &self.points {
+            Some((x, y)) => (!x[i].is_nan()).then(|| Coord { x: x[i], y: y[i] }),
+            None => self.array.point(i),
+        }
     }
 
     /// Checks that `row` exists: candidate lists come from another module.
-    pub(crate) fn check(&self, row: u32) -> Result<usize> {
-        let row = row as usize;
-        if row < self.len() {
-            return Ok(row);
-        }
+    #[inline]
+    pub(super) fn check(&self, row: u32) -> Result<usize> {
+        check_row(row, self.len())
+    }
+}
+
+/// Checks that a candidate row exists.
+#[inline]
+pub(super) fn check_row(row: u32, len: usize) -> Result<usize> {
+    let row = row as usize;
+    if row < len {
+        Ok(row)
+    } else {
         Err(Error::Internal(format!(
-            "candidate row {row} of a batch of {} rows",
-            self.len()
+            "candidate row {row} of {len} rows"
         )))
     }
 }

@@ -1,8 +1,11 @@
-//! The predicates and their definitions as DE-9IM patterns.
+//! The predicates and their names.
 
 use std::fmt;
 
-use geo::{Distance, Euclidean, Geometry, HasDimensions, Relate};
+use geo_types::Geometry;
+
+use super::decide::decide;
+use super::decode::from_geometry;
 
 /// A predicate of two geometries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,29 +82,14 @@ impl SpatialPredicate {
         }
     }
 
-    /// Whether `a` and `b` are in this relation: the plain definition, without any short cut.
-    /// `distance` is used by [`SpatialPredicate::DWithin`] alone. An EMPTY geometry is in no
-    /// relation to anything, except that two of them are equal.
+    /// Whether `a` and `b`, whose coordinates are finite, are in this relation. `distance` is used
+    /// by [`SpatialPredicate::DWithin`] alone, which no negative and no NaN distance satisfies.
+    /// An EMPTY geometry is in no relation to anything, except that two of them are equal.
+    ///
+    /// Nothing is prepared and nothing is kept: for many tests of one geometry there is
+    /// [`PreparedSet`](super::PreparedSet).
     pub fn evaluate(self, a: &Geometry<f64>, b: &Geometry<f64>, distance: f64) -> bool {
-        if a.is_empty() || b.is_empty() {
-            return self == Self::Equals && a.is_empty() && b.is_empty();
-        }
-        if self == Self::DWithin {
-            return Euclidean.distance(a, b) <= distance;
-        }
-        let matrix = a.relate(b);
-        match self {
-            Self::Intersects => matrix.is_intersects(),
-            Self::Contains => matrix.is_contains(),
-            Self::Within => matrix.is_within(),
-            Self::Covers => matrix.is_covers(),
-            Self::CoveredBy => matrix.is_coveredby(),
-            Self::Touches => matrix.is_touches(),
-            Self::Crosses => matrix.is_crosses(),
-            Self::Overlaps => matrix.is_overlaps(),
-            Self::Equals => matrix.is_equal_topo(),
-            Self::DWithin => false,
-        }
+        decide(self, &from_geometry(a), &from_geometry(b), distance)
     }
 }
 

@@ -1,0 +1,74 @@
+//! A geometry of any type, decoded for predicates.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use super::shape::{Kind, Shape};
+use crate::geometry::Bounds;
+
+/// A decoded geometry.
+#[derive(Debug)]
+pub(crate) enum Decoded {
+    /// Nothing.
+    Empty,
+    /// Points, lines or polygons.
+    One(Shape),
+    /// A collection of several kinds, or of polygons that may overlap.
+    Mixed(Mixed),
+}
+
+/// The elements of a collection, by kind.
+#[derive(Debug)]
+pub(crate) struct Mixed {
+    pub(crate) parts: Vec<Shape>,
+    pub(crate) bounds: Bounds,
+}
+
+impl Decoded {
+    /// From parts of one kind each.
+    pub(crate) fn from_parts(mut parts: Vec<Shape>) -> Self {
+        match parts.len() {
+            0 => Self::Empty,
+            1 => parts.pop().map_or(Self::Empty, Self::One),
+            _ => {
+                let bounds = parts
+                    .iter()
+                    .fold(Bounds::EMPTY, |all, part| all.union(&part.bounds));
+                Self::Mixed(Mixed { parts, bounds })
+            }
+        }
+    }
+
+    /// The parts: none, one or several.
+    pub(crate) fn parts(&self) -> &[Shape] {
+        match self {
+            Self::Empty => &[],
+            Self::One(shape) => std::slice::from_ref(shape),
+            Self::Mixed(mixed) => &mixed.parts,
+        }
+    }
+
+    /// The rectangle of all parts.
+    pub(crate) fn bounds(&self) -> Bounds {
+        match self {
+            Self::Empty => Bounds::EMPTY,
+            Self::One(shape) => shape.bounds,
+            Self::Mixed(mixed) => mixed.bounds,
+        }
+    }
+
+    /// Counts the memory of all parts in `ledger`.
+    pub(crate) fn count_in(&mut self, ledger: &Arc<AtomicUsize>) {
+        match self {
+            Self::Empty => {}
+            Self::One(shape) => shape.count_in(ledger),
+            Self::Mixed(mixed) => mixed.parts.iter_mut().for_each(|p| p.count_in(ledger)),
+        }
+    }
+
+    /// The greatest dimension of a part; a point's for EMPTY.
+    pub(crate) fn kind(&self) -> Kind {
+        let kinds = self.parts().iter().map(|part| part.kind);
+        kinds.max().unwrap_or(Kind::Point)
+    }
+}

@@ -1,0 +1,215 @@
+//! Euclidean distance, and whether it is at most `d`.
+//!
+//! Both are the same function of the coordinates: [`within`] holds if and only if
+//! `distance(a, b) <= d`, so that `ST_DWithin(a, b, d)` and `ST_Distance(a, b) <= d` agree to the
+//! last bit. Zero is exact: shapes that share a point are at distance zero, and others are not.
+
+use std::ops::ControlFlow;
+
+use geo_types::Coord;
+
+use super::intersects::intersects;
+use super::matrix::Location;
+use super::orient::{Meet, meet, orient};
+use super::shape::{Kind, Shape};
+use crate::geometry::Bounds;
+
+/// Relative slack within which bounds do not decide: far above what rounding can do.
+const SLACK: f64 = 1.0 + 1e-9;
+
+/// The smallest distance between a point of `a` and one of `b`.
+pub(crate) fn distance(a: &Shape, b: &Shape) -> f64 {
+    nearest(a, b, f64::INFINITY, f64::NEG_INFINITY)
+}
+
+/// Whether the distance of `a` and `b` is at most `d`. False for negative and NaN `d`.
+pub(crate) fn within(a: &Shape, b: &Shape, d: f64) -> bool {
+    d >= 0.0 && bounds_distance(&a.bounds, &b.bounds) <= d * SLACK && nearest(a, b, d, d) <= d
+}
+
+/// The length of a vector.
+#[inline]
+pub(crate) fn length(dx: f64, dy: f64) -> f64 {
+    let square = dx * dx + dy * dy;
+    if (1e-280..1e300).contains(&square) {
+        square.sqrt()
+    } else {
+        dx.hypot(dy)
+    }
+}
+
+/// The distance of two points.
+#[inline]
+pub(crate) fn point_point(a: Coord<f64>, b: Coord<f64>) -> f64 {
+    length(a.x - b.x, a.y - b.y)
+}
+
+/// The distance of `p` from the segment `a b`.
+#[inline]
+pub(crate) fn point_segment(p: Coord<f64>, a: Coord<f64>, b: Coord<f64>) -> f64 {
+    let (dx, dy) = (b.x - a.x, b.y - a.y);
+    // Along the segment, 0 at `a` and `square` at `b`.
+    let along = (p.x - a.x) * dx + (p.y - a.y) * dy;
+    let square = dx * dx + dy * dy;
+    if !square.is_normal() || !along.is_finite() {
+        return point_segment_extreme(p, a, b);
+    }
+    if along <= 0.0 {
+        return point_point(p, a);
+    }
+    if along >= square {
+        return point_point(p, b);
+    }
+    // Along an axis there is nothing to round.
+    if dx == 0.0 {
+        return (p.x - a.x).abs();
+    }
+    if dy == 0.0 {
+        return (p.y - a.y).abs();
+    }
+    orient(a, b, p).abs() / square.sqrt()
+}
+
+/// As above, for segments so long or so short that squares leave the range of f64.
+#[cold]
+fn point_segment_extreme(p: Coord<f64>, a: Coord<f64>, b: Coord<f64>) -> f64 {
+    let greatest = [p.x, p.y, a.x, a.y, b.x, b.y]
+        .into_iter()
+        .fold(0.0f64, |m, v| m.max(v.abs()));
+    let scale = match greatest {
+        g if g > 1e100 => 2f64.powi(-700),
+        g if g < 1e-100 => 2f64.powi(700),
+        _ => return point_point(p, a).min(point_point(p, b)),
+    };
+    let scaled = |c: Coord<f64>| Coord {
+        x: c.x * scale,
+        y: c.y * scale,
+    };
+    let (sa, sb) = (scaled(a), scaled(b));
+    let square = (sb.x - sa.x).powi(2) + (sb.y - sa.y).powi(2);
+    if square.is_normal() {
+        point_segment(scaled(p), sa, sb) / scale
+    } else {
+        point_point(p, a).min(point_point(p, b))
+    }
+}
+
+/// The distance of two rectangles, zero if they meet.
+pub(crate) fn bounds_distance(a: &Bounds, b: &Bounds) -> f64 {
+    let dx = (a.min_x - b.max_x).max(b.min_x - a.max_x).max(0.0);
+    let dy = (a.min_y - b.max_y).max(b.min_y - a.max_y).max(0.0);
+    length(dx, dy)
+}
+
+/// The distance of `a` and `b`, if it is below `limit`; anything at most `enough` may be returned
+/// in place of a smaller distance, anything above `limit` in place of a greater one.
+fn nearest(a: &Shape, b: &Shape, limit: f64, enough: f64) -> f64 {
+    match (a.kind, b.kind) {
+        (Kind::Point, _) => points_nearest(a, b, limit, enough),
+        (_, Kind::Point) => points_nearest(b, a, limit, enough),
+        _ if intersects(a, b) => 0.0,
+        _ => edges_nearest(a, b, limit, enough),
+    }
+}
+
+fn points_nearest(points: &Shape, other: &Shape, limit: f64, enough: f64) -> f64 {
+    let mut best = f64::INFINITY;
+    for p in &points.coords {
+        let d = point_nearest(*p, other, best.min(limit), enough);
+        if d < best {
+            best = d;
+            if best <= enough {
+                break;
+            }
+        }
+    }
+    best
+}
+
+/// The distance of a point from a shape, with the freedom of [`nearest`].
+pub(crate) fn point_nearest(p: Coord<f64>, shape: &Shape, limit: f64, enough: f64) -> f64 {
+    if bounds_distance(&Bounds::point(p.x, p.y), &shape.bounds) > limit * SLACK {
+        return f64::INFINITY;
+    }
+    match shape.kind {
+        Kind::Point => {
+            let mut best = f64::INFINITY;
+            for c in &shape.coords {
+                best = best.min(point_point(p, *c));
+                if best <= enough {
+                    break;
+                }
+            }
+            best
+        }
+        _ if shape.kind == Kind::Area && shape.locate(p) != Location::Exterior => 0.0,
+        _ => {
+            let mut best = f64::INFINITY;
+            shape.edges_near(p.y, p.y, limit, |edge, _| {
+                let (a, b) = shape.edge(edge);
+                best = best.min(point_segment(p, a, b));
+                match best <= enough {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(best.min(limit)),
+                }
+            });
+            best
+        }
+    }
+}
+
+/// Edges of both, which do not meet: the distance is that of an end from an edge.
+fn edges_nearest(a: &Shape, b: &Shape, limit: f64, enough: f64) -> f64 {
+    let (few, many) = if a.edge_count() <= b.edge_count() {
+        (a, b)
+    } else {
+        (b, a)
+    };
+    let mut best = f64::INFINITY;
+    for ef in few.edges() {
+        let (f1, f2) = few.edge(ef);
+        let reach = best.min(limit);
+        let bounds = Bounds::new(
+            f1.x.min(f2.x),
+            f1.y.min(f2.y),
+            f1.x.max(f2.x),
+            f1.y.max(f2.y),
+        );
+        if bounds_distance(&bounds, &many.bounds) > reach * SLACK {
+            continue;
+        }
+        many.edges_near(bounds.min_y, bounds.max_y, reach, |em, reach| {
+            let (m1, m2) = many.edge(em);
+            let apart = bounds_distance(
+                &bounds,
+                &Bounds::new(
+                    m1.x.min(m2.x),
+                    m1.y.min(m2.y),
+                    m1.x.max(m2.x),
+                    m1.y.max(m2.y),
+                ),
+            );
+            if apart <= reach * SLACK {
+                best = best.min(segment_segment(f1, f2, m1, m2));
+            }
+            match best <= enough {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(best.min(limit)),
+            }
+        });
+        if best <= enough {
+            break;
+        }
+    }
+    best
+}
+
+fn segment_segment(a1: Coord<f64>, a2: Coord<f64>, b1: Coord<f64>, b2: Coord<f64>) -> f64 {
+    if meet(a1, a2, b1, b2) != Meet::None {
+        return 0.0;
+    }
+    point_segment(a1, b1, b2)
+        .min(point_segment(a2, b1, b2))
+        .min(point_segment(b1, a1, a2))
+        .min(point_segment(b2, a1, a2))
+}

@@ -1,0 +1,339 @@
+//! A decoded geometry in flat storage, the form in which all predicates are decided.
+//!
+//! ```text
+//!  coords  a b c d a | e f g e          rings (or lines) one after the other, rings closed
+//!  starts  0           5         9      edge i runs from coords[i] to coords[i + 1];
+//!                                       the last vertex of a chain starts none
+//! ```
+
+use std::cmp::Ordering;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering as Memory};
+use std::sync::{Arc, OnceLock};
+
+use geo_types::Coord;
+
+use super::matrix::Location;
+use super::orient::{compare, on_segment, orient};
+use super::raster::{self, Raster};
+use super::stripes::Stripes;
+use crate::geometry::Bounds;
+
+/// The dimension of a geometry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// One or more points.
+    Point,
+    /// One or more lines.
+    Line,
+    /// One or more polygons whose interiors share nothing.
+    Area,
+}
+
+/// Points, lines or polygons: one kind, never empty.
+///
+/// - points: sorted by x and y, each once; no chains
+/// - lines: no edge has length zero
+/// - polygons: no edge has length zero, and the interior lies left of every edge (exterior rings
+///   run counterclockwise, holes clockwise), if the polygon is valid
+#[derive(Debug)]
+pub(crate) struct Shape {
+    pub(crate) kind: Kind,
+    pub(crate) bounds: Bounds,
+    pub(crate) coords: Vec<Coord<f64>>,
+    /// Where chains start, and the end of the last.
+    pub(crate) starts: Vec<u32>,
+    /// Boundary points of lines, sorted: those that end an odd number of them.
+    pub(crate) ends: Vec<Coord<f64>>,
+    stripes: OnceLock<Stripes>,
+    raster: OnceLock<Option<Raster>>,
+    /// Where memory is counted.
+    ledger: Option<Arc<AtomicUsize>>,
+}
+
+impl Shape {
+    /// Takes points, at least one.
+    pub(crate) fn points(mut coords: Vec<Coord<f64>>) -> Self {
+        coords.sort_unstable_by(|a, b| compare(*a, *b));
+        coords.dedup();
+        Self::new(Kind::Point, coords, vec![])
+    }
+
+    /// Takes chains of at least two vertices each: lines, or closed rings in the right direction.
+    pub(crate) fn chains(kind: Kind, coords: Vec<Coord<f64>>, starts: Vec<u32>) -> Self {
+        let mut shape = Self::new(kind, coords, starts);
+        if kind == Kind::Line {
+            shape.ends = odd_ends(&shape);
+        }
+        shape
+    }
+
+    fn new(kind: Kind, coords: Vec<Coord<f64>>, starts: Vec<u32>) -> Self {
+        let mut bounds = Bounds::EMPTY;
+        for c in &coords {
+            bounds.add(c.x, c.y);
+        }
+        Self {
+            kind,
+            bounds,
+            coords,
+            starts,
+            ends: vec![],
+            stripes: OnceLock::new(),
+            raster: OnceLock::new(),
+            ledger: None,
+        }
+    }
+
+    /// Counts this shape's memory, now and as indexes are added, in `ledger`.
+    pub(crate) fn count_in(&mut self, ledger: &Arc<AtomicUsize>) {
+        let bytes = size_of::<Self>()
+            + (self.coords.capacity() + self.ends.capacity()) * size_of::<Coord<f64>>()
+            + self.starts.capacity() * size_of::<u32>();
+        ledger.fetch_add(bytes, Memory::Relaxed);
+        self.ledger = Some(Arc::clone(ledger));
+    }
+
+    fn count(&self, bytes: usize) {
+        if let Some(ledger) = &self.ledger {
+            ledger.fetch_add(bytes, Memory::Relaxed);
+        }
+    }
+
+    /// Number of chains.
+    pub(crate) fn chain_count(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+
+    /// The vertices of a chain, as a range of `coords`.
+    pub(crate) fn chain(&self, chain: usize) -> std::ops::Range<usize> {
+        self.starts[chain] as usize..self.starts[chain + 1] as usize
+    }
+
+    /// The chain of a vertex.
+    pub(crate) fn chain_of(&self, vertex: usize) -> usize {
+        self.starts.partition_point(|&s| s as usize <= vertex) - 1
+    }
+
+    /// Number of edges.
+    pub(crate) fn edge_count(&self) -> usize {
+        self.coords.len().saturating_sub(self.chain_count())
+    }
+
+    /// The two ends of an edge.
+    #[inline]
+    pub(crate) fn edge(&self, edge: usize) -> (Coord<f64>, Coord<f64>) {
+        (self.coords[edge], self.coords[edge + 1])
+    }
+
+    /// All edges.
+    pub(crate) fn edges(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.chain_count()).flat_map(|chain| {
+            let range = self.chain(chain);
+            range.start..range.end - 1
+        })
+    }
+
+    /// The edge index, built now if need be.
+    pub(crate) fn stripes(&self) -> &Stripes {
+        self.stripes.get_or_init(|| {
+            let stripes = Stripes::new(self);
+            self.count(stripes.bytes());
+            stripes
+        })
+    }
+
+    /// The raster, built now if need be; `None` where the shape is no area or too flat for one.
+    pub(crate) fn raster(&self) -> Option<&Raster> {
+        self.raster
+            .get_or_init(|| {
+                let raster = Raster::new(self)?;
+                self.count(raster.bytes());
+                Some(raster)
+            })
+            .as_ref()
+    }
+
+    /// The raster if it is there.
+    #[inline]
+    pub(crate) fn built_raster(&self) -> Option<&Raster> {
+        self.raster.get().and_then(Option::as_ref)
+    }
+
+    /// Whether an edge index is worth building for so many points.
+    pub(crate) fn stripes_pay(&self, probes: usize) -> bool {
+        probes > 4 && self.edge_count() > 24
+    }
+
+    /// Whether a raster is worth building for so many points.
+    pub(crate) fn raster_pays(&self, probes: usize) -> bool {
+        let edges = self.edge_count();
+        let side = raster::side_for(edges);
+        edges > 4 && probes > 32 + edges / 2 + side * side / 32
+    }
+
+    /// Builds the indexes that pay if so many points are to be tested.
+    pub(crate) fn prepare_for(&self, probes: usize) {
+        if self.kind != Kind::Point && self.stripes_pay(probes) {
+            self.stripes();
+        }
+        if self.kind == Kind::Area && self.raster_pays(probes) {
+            self.raster();
+        }
+    }
+
+    /// Where `p` lies, exactly: interior, boundary (mod-2 rule for lines) or exterior.
+    pub(crate) fn locate(&self, p: Coord<f64>) -> Location {
+        if !self.bounds.contains(&Bounds::point(p.x, p.y)) {
+            return Location::Exterior;
+        }
+        match self.kind {
+            Kind::Point => match find(&self.coords, p) {
+                true => Location::Interior,
+                false => Location::Exterior,
+            },
+            Kind::Line if self.is_end(p) => Location::Boundary,
+            Kind::Line => match self.any_edge_at(p.y, |a, b| on_segment(a, b, p)) {
+                true => Location::Interior,
+                false => Location::Exterior,
+            },
+            Kind::Area => {
+                let mut inside = false;
+                match self.any_edge_at(p.y, |a, b| passes(a, b, p, &mut inside)) {
+                    true => Location::Boundary,
+                    false if inside => Location::Interior,
+                    false => Location::Exterior,
+                }
+            }
+        }
+    }
+
+    /// Whether `p` is a boundary point of these lines.
+    pub(crate) fn is_end(&self, p: Coord<f64>) -> bool {
+        find(&self.ends, p)
+    }
+
+    /// Whether `test` holds for an edge; all edges at height `y` are asked, maybe others too.
+    #[inline]
+    fn any_edge_at(&self, y: f64, mut test: impl FnMut(Coord<f64>, Coord<f64>) -> bool) -> bool {
+        if let Some(stripes) = self.stripes.get() {
+            return stripes.at(y).iter().any(|&edge| {
+                let (a, b) = self.edge(edge as usize);
+                test(a, b)
+            });
+        }
+        (0..self.chain_count()).any(|chain| {
+            self.coords[self.chain(chain)]
+                .windows(2)
+                .any(|w| test(w[0], w[1]))
+        })
+    }
+
+    /// Visits edges that may come within `reach` of the heights `low..=high`, nearest stripes
+    /// first, maybe some twice. The visitor sets a smaller reach as it goes, or breaks.
+    pub(crate) fn edges_near(
+        &self,
+        low: f64,
+        high: f64,
+        mut reach: f64,
+        mut visit: impl FnMut(usize, f64) -> ControlFlow<(), f64>,
+    ) {
+        let Some(stripes) = self.stripes.get() else {
+            for edge in self.edges() {
+                match visit(edge, reach) {
+                    ControlFlow::Break(()) => return,
+                    ControlFlow::Continue(smaller) => reach = smaller,
+                }
+            }
+            return;
+        };
+        let mut visit_stripe = |stripe: usize, reach: &mut f64| {
+            for &edge in stripes.stripe(stripe) {
+                match visit(edge as usize, *reach) {
+                    ControlFlow::Break(()) => return false,
+                    ControlFlow::Continue(smaller) => *reach = smaller,
+                }
+            }
+            true
+        };
+        let (first, last) = (stripes.index(low), stripes.index(high));
+        if !(first..=last).all(|stripe| visit_stripe(stripe, &mut reach)) {
+            return;
+        }
+        for step in 1..stripes.len() {
+            let mut near = false;
+            if step <= first && stripes.gap_below(first - step, low) <= reach {
+                near = true;
+                if !visit_stripe(first - step, &mut reach) {
+                    return;
+                }
+            }
+            if last + step < stripes.len() && stripes.gap_above(last + step, high) <= reach {
+                near = true;
+                if !visit_stripe(last + step, &mut reach) {
+                    return;
+                }
+            }
+            if !near {
+                return;
+            }
+        }
+    }
+
+    /// The edges that pass through `p`: maybe twice, in no order.
+    pub(crate) fn edges_through(&self, p: Coord<f64>, mut visit: impl FnMut(usize)) {
+        let mut check = |edge: usize| {
+            let (a, b) = self.edge(edge);
+            if on_segment(a, b, p) {
+                visit(edge);
+            }
+        };
+        match self.stripes.get() {
+            Some(stripes) => stripes.at(p.y).iter().for_each(|&e| check(e as usize)),
+            None => self.edges().for_each(check),
+        }
+    }
+}
+
+fn find(sorted: &[Coord<f64>], p: Coord<f64>) -> bool {
+    sorted.binary_search_by(|c| compare(*c, p)).is_ok()
+}
+
+/// One step of ray crossing, the ray running from `p` towards greater x. Flips `inside` where the
+/// ray crosses the edge; true if `p` lies on the edge, its end `b` excepted (another edge starts
+/// there).
+#[inline]
+fn passes(a: Coord<f64>, b: Coord<f64>, p: Coord<f64>, inside: &mut bool) -> bool {
+    if (a.y > p.y) == (b.y > p.y) {
+        return a == p || (a.y == p.y && b.y == p.y && p.x >= a.x.min(b.x) && p.x <= a.x.max(b.x));
+    }
+    if p.x > a.x.max(b.x) {
+        return false;
+    }
+    if p.x < a.x.min(b.x) {
+        *inside = !*inside;
+        return false;
+    }
+    match orient(a, b, p).partial_cmp(&0.0) {
+        Some(Ordering::Equal) => return true,
+        Some(Ordering::Greater) if b.y > a.y => *inside = !*inside,
+        Some(Ordering::Less) if b.y < a.y => *inside = !*inside,
+        _ => {}
+    }
+    false
+}
+
+/// The points that end an odd number of lines, sorted.
+fn odd_ends(shape: &Shape) -> Vec<Coord<f64>> {
+    let mut all = Vec::with_capacity(shape.chain_count() * 2);
+    for chain in 0..shape.chain_count() {
+        let range = shape.chain(chain);
+        all.push(shape.coords[range.start]);
+        all.push(shape.coords[range.end - 1]);
+    }
+    all.sort_unstable_by(|a, b| compare(*a, *b));
+    all.chunk_by(|a, b| a == b)
+        .filter(|run| run.len() % 2 == 1)
+        .map(|run| run[0])
+        .collect()
+}
