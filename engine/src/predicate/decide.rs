@@ -4,8 +4,9 @@ use super::SpatialPredicate;
 use super::decoded::Decoded;
 use super::distance::{self, within};
 use super::intersects::intersects;
-use super::matrix::{B, E, I, Matrix};
+use super::matrix::{B, E, I, Location, Matrix};
 use super::mixed::relate_parts;
+use super::point_rules;
 use super::relate::{Detail, relate};
 use super::shape::{Kind, Shape};
 
@@ -26,6 +27,14 @@ pub(crate) fn decide_shapes(
     b: &Shape,
     distance: f64,
 ) -> bool {
+    if predicate != SpatialPredicate::DWithin {
+        if let Some(location) = by_raster(a, b) {
+            return point_rules::holds(predicate, location);
+        }
+        if let Some(location) = by_raster(b, a) {
+            return point_rules::holds(predicate.flip(), location);
+        }
+    }
     let bounds_allow = match predicate {
         SpatialPredicate::DWithin => return within(a, b, distance),
         SpatialPredicate::Intersects => return intersects(a, b),
@@ -49,6 +58,16 @@ pub(crate) fn decide_shapes(
     bounds_allow
         && dimensions_allow
         && relate(a, b, Detail::Predicates).satisfies(predicate, a.kind, b.kind)
+}
+
+/// Where `b` lies in `a`, wholly inside or outside, if a raster says so; the predicates then hold
+/// as they would for a point there.
+fn by_raster(a: &Shape, b: &Shape) -> Option<Location> {
+    let raster = a.built_raster()?;
+    match a.bounds.contains(&b.bounds) {
+        true => raster.locate_bounds(&b.bounds),
+        false => None,
+    }
 }
 
 /// The DE-9IM matrix of two geometries.

@@ -15,13 +15,8 @@ use geo_types::Coord;
 
 use super::matrix::Location;
 use super::shape::{Kind, Shape};
-use crate::geometry::Bounds;
+use crate::geometry::{Bounds, CellFrame};
 
-/// Part of a cell's side by which edges are drawn too wide.
-const MARGIN: f64 = 1.0 / 1_048_576.0;
-/// A cell's side as a part of the greatest coordinate may not be smaller than this: the margin is
-/// then over sixty times the spacing of doubles.
-const FINEST: f64 = 1.0 / 67_108_864.0;
 /// Cells of a polygon along each axis at most.
 const MAX_SIDE: usize = 256;
 
@@ -31,11 +26,7 @@ const BOUNDARY: u8 = 2;
 
 #[derive(Debug)]
 pub(crate) struct Raster {
-    min: Coord<f64>,
-    cells_per_unit: Coord<f64>,
-    cell: Coord<f64>,
-    columns: usize,
-    rows: usize,
+    frame: CellFrame,
     /// Two bits a cell, four cells a byte, rows padded to whole bytes.
     cells: Vec<u8>,
     stride: usize,
@@ -43,7 +34,7 @@ pub(crate) struct Raster {
 
 /// Cells along each axis for a shape of so many edges.
 pub(crate) fn side_for(edges: usize) -> usize {
-    ((edges as f64).sqrt() * 4.0).max(8.0).min(MAX_SIDE as f64) as usize
+    ((edges as f64).sqrt() * 4.0).clamp(8.0, MAX_SIDE as f64) as usize
 }
 
 impl Raster {
@@ -52,59 +43,20 @@ impl Raster {
         if shape.kind != Kind::Area {
             return None;
         }
-        let bounds = &shape.bounds;
         let side = side_for(shape.edge_count());
-        let (width, height) = (bounds.max_x - bounds.min_x, bounds.max_y - bounds.min_y);
-        let cell = Coord {
-            x: width / side as f64,
-            y: height / side as f64,
-        };
-        let cells_per_unit = Coord {
-            x: side as f64 / width,
-            y: side as f64 / height,
-        };
-        let greatest_x = bounds.min_x.abs().max(bounds.max_x.abs());
-        let greatest_y = bounds.min_y.abs().max(bounds.max_y.abs());
-        let fine = cells_per_unit.x.is_normal()
-            && cells_per_unit.y.is_normal()
-            && width.is_finite()
-            && height.is_finite()
-            && cell.x > greatest_x * FINEST
-            && cell.y > greatest_y * FINEST
-            && cell.x > 1e-290
-            && cell.y > 1e-290;
-        if !fine {
-            return None;
-        }
         let stride = side.div_ceil(4);
         let mut raster = Self {
-            min: Coord {
-                x: bounds.min_x,
-                y: bounds.min_y,
-            },
-            cells_per_unit,
-            cell,
-            columns: side,
-            rows: side,
+            frame: CellFrame::new(&shape.bounds, side, side)?,
             cells: vec![0; stride * side],
             stride,
         };
         // Filling asks for some points: worth an index.
         shape.stripes();
         for edge in shape.edges() {
-            let (a, b) = shape.edge(edge);
-            raster.draw(a, b);
+            raster.draw(shape.edge(edge));
         }
         raster.fill(shape);
         Some(raster)
-    }
-
-    fn column(&self, x: f64) -> usize {
-        (((x - self.min.x) * self.cells_per_unit.x) as usize).min(self.columns - 1)
-    }
-
-    fn row(&self, y: f64) -> usize {
-        (((y - self.min.y) * self.cells_per_unit.y) as usize).min(self.rows - 1)
     }
 
     fn get(&self, column: usize, row: usize) -> u8 {
@@ -118,34 +70,24 @@ impl Raster {
     }
 
     /// Marks every cell that the segment touches.
-    fn draw(&mut self, a: Coord<f64>, b: Coord<f64>) {
-        let (low, high) = if a.y <= b.y { (a, b) } else { (b, a) };
-        let (margin_x, margin_y) = (self.cell.x * MARGIN, self.cell.y * MARGIN);
-        let (left, right) = (low.x.min(high.x), low.x.max(high.x));
-        let slope = (high.x - low.x) / (high.y - low.y);
-        for row in self.row(low.y - margin_y)..=self.row(high.y + margin_y) {
-            let from = self.min.y + row as f64 * self.cell.y - margin_y;
-            let to = from + self.cell.y + 2.0 * margin_y;
-            // Where the segment enters and leaves the row. A horizontal one has no slope.
-            let (x0, x1) = if slope.is_finite() {
-                let at = |y: f64| low.x + (y.clamp(low.y, high.y) - low.y) * slope;
-                (at(from), at(to))
-            } else {
-                (left, right)
-            };
-            let from_x = x0.min(x1).clamp(left, right) - margin_x;
-            let to_x = x0.max(x1).clamp(left, right) + margin_x;
-            for column in self.column(from_x)..=self.column(to_x) {
-                self.set(column, row, BOUNDARY);
+    fn draw(&mut self, (a, b): (Coord<f64>, Coord<f64>)) {
+        let Self {
+            frame,
+            cells,
+            stride,
+        } = self;
+        frame.trace(a, b, |row, first, last| {
+            for column in first..=last {
+                cells[row * *stride + column / 4] |= BOUNDARY << (column % 4 * 2);
             }
-        }
+        });
     }
 
     /// Finds out on which side the unmarked cells lie: neighbours without a mark are on the same.
     fn fill(&mut self, shape: &Shape) {
-        for row in 0..self.rows {
+        for row in 0..self.frame.rows() {
             let mut before = BOUNDARY;
-            for column in 0..self.columns {
+            for column in 0..self.frame.columns() {
                 if self.get(column, row) == BOUNDARY {
                     before = BOUNDARY;
                     continue;
@@ -167,31 +109,17 @@ impl Raster {
 
     /// The state of an unmarked cell, from its centre.
     fn ask(&self, shape: &Shape, column: usize, row: usize) -> u8 {
-        let centre = Coord {
-            x: self.min.x + (column as f64 + 0.5) * self.cell.x,
-            y: self.min.y + (row as f64 + 0.5) * self.cell.y,
-        };
-        match shape.locate(centre) {
+        match shape.locate(self.frame.centre(column, row)) {
             Location::Interior => INSIDE,
             Location::Exterior => OUTSIDE,
             Location::Boundary => BOUNDARY,
         }
     }
 
-    /// Where `p` lies, `None` if the edges must be asked.
+    /// Where `p`, in the bounds of the shape, lies; `None` if the edges must be asked.
     #[inline]
     pub(crate) fn locate(&self, p: Coord<f64>) -> Option<Location> {
-        let x = (p.x - self.min.x) * self.cells_per_unit.x;
-        let y = (p.y - self.min.y) * self.cells_per_unit.y;
-        if !(x >= 0.0 && y >= 0.0) {
-            return Some(Location::Exterior);
-        }
-        // A point beyond the last cell shares it: the cell is marked wherever the boundary is
-        // near, and the caller has compared with the bounds.
-        match self.get(
-            (x as usize).min(self.columns - 1),
-            (y as usize).min(self.rows - 1),
-        ) {
+        match self.get(self.frame.column(p.x), self.frame.row(p.y)) {
             OUTSIDE => Some(Location::Exterior),
             INSIDE => Some(Location::Interior),
             _ => None,
@@ -201,10 +129,14 @@ impl Raster {
     /// Where a rectangle lies that the shape's bounds contain: wholly inside, wholly outside, or
     /// `None` if edges may pass through it.
     pub(crate) fn locate_bounds(&self, bounds: &Bounds) -> Option<Location> {
-        let (first, last) = (self.column(bounds.min_x), self.column(bounds.max_x));
-        let (bottom, top) = (self.row(bounds.min_y), self.row(bounds.max_y));
+        let (first, last) = (
+            self.frame.column(bounds.min_x),
+            self.frame.column(bounds.max_x),
+        );
+        let (bottom, top) = (self.frame.row(bounds.min_y), self.frame.row(bounds.max_y));
         let state = self.get(first, bottom);
         let uniform = state != BOUNDARY
+            && self.get(last, top) == state
             && (bottom..=top).all(|row| (first..=last).all(|c| self.get(c, row) == state));
         match (uniform, state) {
             (false, _) => None,
