@@ -5,6 +5,8 @@
 
 use std::io::{IsTerminal, Write};
 
+use indicatif::ProgressDrawTarget;
+
 use crate::args::ErrorFormat;
 use crate::error::{Failure, FailureKind, to_json, to_text};
 use crate::settings::Speech;
@@ -30,11 +32,12 @@ impl Printer {
         std::io::stdout().is_terminal()
     }
 
-    /// Whether a progress bar has a place to be and is welcome.
-    pub(crate) fn shows_progress(&self) -> bool {
-        !self.speech.quiet
+    /// The place of a progress line, where there is one and it is welcome.
+    pub(crate) fn progress_target(&self) -> Option<ProgressDrawTarget> {
+        let welcome = !self.speech.quiet
             && self.speech.error_format == ErrorFormat::Text
-            && std::io::stderr().is_terminal()
+            && std::io::stderr().is_terminal();
+        welcome.then(ProgressDrawTarget::stderr)
     }
 
     /// Writes text to standard output.

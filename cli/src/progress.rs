@@ -30,7 +30,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Starts to watch; the line appears once the query has taken two seconds.
-    pub(crate) fn watch(plan: Arc<dyn ExecutionPlan>) -> Self {
+    pub(crate) fn watch(plan: Arc<dyn ExecutionPlan>, place: ProgressDrawTarget) -> Self {
         let (stop, stopped) = channel::<()>();
         let started = Instant::now();
         let watcher = std::thread::Builder::new()
@@ -39,7 +39,7 @@ impl Progress {
                 if stopped.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }
-                let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+                let bar = ProgressBar::with_draw_target(None, place);
                 if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
                     bar.set_style(style);
                 }

@@ -228,7 +228,10 @@ impl<'a> Run<'a> {
                 Format::Plan => false,
                 _ => true,
             };
-        (self.printer.shows_progress() && !rows_stream_by)
-            .then(|| Progress::watch(Arc::clone(plan)))
+        if rows_stream_by {
+            return None;
+        }
+        let place = self.printer.progress_target()?;
+        Some(Progress::watch(Arc::clone(plan), place))
     }
 }

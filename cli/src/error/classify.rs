@@ -60,7 +60,12 @@ pub(crate) fn from_engine(error: &EngineError) -> Box<Failure> {
     match error.kind() {
         ErrorKind::User => Failure::user(error.to_string()),
         ErrorKind::Environment => Failure::environment(error.to_string()),
-        ErrorKind::Internal => Failure::bug(error.to_string()),
+        ErrorKind::Internal => {
+            // What to do about a bug is said by the hint.
+            let message = error.to_string();
+            let end = message.find(". This is a bug").unwrap_or(message.len());
+            Failure::bug(&message[..end])
+        }
     }
 }
 

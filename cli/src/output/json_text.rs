@@ -5,6 +5,7 @@
 //! geometries become GeoJSON objects, and types that the encoder does not know become the text
 //! that a table shows.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -16,7 +17,7 @@ use arrow::json::writer::{Encoder, EncoderFactory, EncoderOptions, NullableEncod
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::geometry::{GeometryColumn, find, geojson_text};
-use crate::error::{Result, from_arrow};
+use crate::error::{Failure, Result, from_arrow};
 
 /// Marks a text column that is JSON already.
 const RAW: &str = "geoflow:raw_json";
@@ -29,7 +30,21 @@ pub(super) struct JsonColumns {
 }
 
 impl JsonColumns {
+    /// # Errors
+    /// For two columns of one name: readers of JSON keep only one of them, without a word.
     pub(super) fn new(schema: &Schema) -> Result<Self> {
+        let mut names = HashSet::new();
+        if let Some(twice) = schema
+            .fields()
+            .iter()
+            .find(|field| !names.insert(field.name()))
+        {
+            return Err(Failure::user(format!(
+                "two columns are named \"{}\", and a JSON object holds only one",
+                twice.name()
+            ))
+            .with_hint("give one of them another name with AS"));
+        }
         let geometries = find(schema)?;
         let mut as_text = Vec::new();
         let mut fields: Vec<FieldRef> = Vec::new();

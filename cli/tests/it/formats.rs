@@ -241,3 +241,19 @@ fn control_characters_do_not_reach_the_terminal() {
         "table"
     ]));
 }
+
+#[test]
+fn one_name_for_two_columns() {
+    let fixture = Fixture::with_places();
+    let sql =
+        "SELECT a.id, b.id FROM 'places.parquet' a JOIN 'places.parquet' b USING (name) LIMIT 1";
+    assert_cmd_snapshot!(fixture.run(&["query", sql, "--format", "json"]));
+    assert_cmd_snapshot!(fixture.run(&["query", sql, "-o", "x.parquet"]));
+    assert!(
+        fixture
+            .run(&["query", sql, "--format", "csv"])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
