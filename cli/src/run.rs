@@ -46,7 +46,7 @@ fn execute(command: Command, settings: &Settings, printer: &Printer) -> Result<(
         .thread_name("worker")
         // Generated SQL with thousands of conditions nests as deep as it is long, and planning
         // recurses with it. Only what is used of this becomes memory.
-        .thread_stack_size(256 << 20)
+        .thread_stack_size(64 << 20)
         .enable_all()
         .build()
         .map_err(cannot_start)?;
