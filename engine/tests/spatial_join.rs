@@ -26,7 +26,7 @@ use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use geo_types::Geometry;
 use geoflow_engine::geometry::{GeometryArray, GeometryType};
-use geoflow_engine::join::{JoinDistance, SpatialJoinExec, SpatialOn};
+use geoflow_engine::join::{JoinDistance, JoinPredicate, SpatialJoinExec, SpatialOn};
 use geoflow_engine::predicate::SpatialPredicate;
 use nasty::Nasty;
 use rand::rngs::StdRng;
@@ -238,10 +238,12 @@ async fn check(seed: u64) -> usize {
     let mut joined = 0;
     for predicate in SpatialPredicate::ALL {
         let on = SpatialOn {
-            predicate,
+            predicate: match predicate {
+                SpatialPredicate::DWithin => JoinPredicate::DWithin(distances(&mut rng)),
+                relation => JoinPredicate::Relation(relation),
+            },
             left: column("geometry", 3),
             right: column("geometry", 3),
-            distance: (predicate == SpatialPredicate::DWithin).then(|| distances(&mut rng)),
         };
         let filter = rng.random_bool(0.4).then(class_filter);
         let holds: Vec<Vec<bool>> = left
@@ -249,12 +251,13 @@ async fn check(seed: u64) -> usize {
             .iter()
             .map(|l| {
                 let pair = |r: &(i32, i32, Option<f64>, Option<Geometry<f64>>)| {
-                    let distance = match &on.distance {
-                        None => f64::NAN,
-                        Some(JoinDistance::Constant(d)) => d.unwrap_or(f64::NAN),
-                        Some(JoinDistance::Column(JoinSide::Left, _)) => l.2.unwrap_or(f64::NAN),
-                        Some(JoinDistance::Column(..)) => r.2.unwrap_or(f64::NAN),
+                    let distance = match &on.predicate {
+                        JoinPredicate::DWithin(JoinDistance::Constant(d)) => *d,
+                        JoinPredicate::DWithin(JoinDistance::Column(JoinSide::Left, _)) => l.2,
+                        JoinPredicate::DWithin(JoinDistance::Column(..)) => r.2,
+                        _ => None,
                     };
+                    let distance = distance.unwrap_or(f64::NAN);
                     let (Some(a), Some(b)) = (&l.3, &r.3) else {
                         return false;
                     };

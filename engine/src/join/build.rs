@@ -21,11 +21,11 @@ use futures::StreamExt;
 
 use super::grid::{Coverage, PointGrid};
 use super::metrics::BuildMetrics;
-use super::on::{JoinDistance, SpatialOn};
+use super::on::SpatialOn;
 use super::roles::Roles;
 use super::rtree::PackedRTree;
 use crate::geometry::{Bounds, GeometryArray, GeometryType};
-use crate::predicate::{PreparedSet, SpatialPredicate};
+use crate::predicate::PreparedSet;
 use crate::{Error, error};
 
 /// The collected and indexed side of a join, shared by all probe partitions.
@@ -157,10 +157,7 @@ pub(super) async fn collect(
     let collector = Collector {
         geometry_type: geometry_type(&geometry, &schema)?,
         geometry,
-        distance: match &on.distance {
-            Some(JoinDistance::Column(of, expr)) if *of == side => Some(Arc::clone(expr)),
-            _ => None,
-        },
+        distance: on.distance_of(side).cloned(),
         metrics,
     };
     let reservation =
@@ -279,9 +276,7 @@ fn index(
             // A negative distance, or none, holds no pair: the row needs no entry.
             let reach = distance.unwrap_or(0.0);
             if bounds.is_empty() {
-                let is_empty_geometry =
-                    on.predicate == SpatialPredicate::Equals && !collected.geometry.is_null(i);
-                if is_empty_geometry {
+                if on.joins_empties() && !collected.geometry.is_null(i) {
                     empties.push(row);
                 }
             } else if reach >= 0.0 {

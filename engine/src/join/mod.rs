@@ -27,6 +27,7 @@ mod build_side;
 mod exec;
 mod grid;
 mod metrics;
+mod nearest;
 mod on;
 mod output;
 mod probe;
@@ -38,4 +39,4 @@ mod stream;
 
 pub use build_side::choose_build_side;
 pub use exec::SpatialJoinExec;
-pub use on::{JoinDistance, SpatialOn};
+pub use on::{JoinDistance, JoinPredicate, SpatialOn};

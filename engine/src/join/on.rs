@@ -7,17 +7,30 @@ use datafusion::physical_expr::{PhysicalExpr, PhysicalExprRef};
 
 use crate::predicate::SpatialPredicate;
 
-/// The spatial predicate of a join: `predicate(left, right [, distance])`.
+/// The spatial condition of a join: what must hold between a geometry of each input.
 #[derive(Debug, Clone)]
 pub struct SpatialOn {
-    /// The predicate, its left argument first.
-    pub predicate: SpatialPredicate,
+    /// What must hold, the left geometry first.
+    pub predicate: JoinPredicate,
     /// A geometry of the left input.
     pub left: PhysicalExprRef,
     /// A geometry of the right input.
     pub right: PhysicalExprRef,
-    /// The distance of [`SpatialPredicate::DWithin`], in units of the CRS.
-    pub distance: Option<JoinDistance>,
+}
+
+/// The condition on two geometries.
+#[derive(Debug, Clone)]
+pub enum JoinPredicate {
+    /// A relation of the OGC; not [`SpatialPredicate::DWithin`], which needs a distance.
+    Relation(SpatialPredicate),
+    /// Their distance is at most this, in units of the CRS.
+    DWithin(JoinDistance),
+    /// The right geometry is one of the `k` nearest to the left one, ties in the order of the
+    /// right rows. The right side is always the build side.
+    Nearest {
+        /// How many.
+        k: usize,
+    },
 }
 
 /// Where the distance of a join comes from.
@@ -38,10 +51,26 @@ impl SpatialOn {
         }
     }
 
+    /// The expression of the distance, if it is one of `side`.
+    pub(super) fn distance_of(&self, side: JoinSide) -> Option<&PhysicalExprRef> {
+        match &self.predicate {
+            JoinPredicate::DWithin(JoinDistance::Column(of, expr)) if *of == side => Some(expr),
+            _ => None,
+        }
+    }
+
+    /// Whether two EMPTY geometries satisfy it.
+    pub(super) fn joins_empties(&self) -> bool {
+        matches!(
+            self.predicate,
+            JoinPredicate::Relation(SpatialPredicate::Equals)
+        )
+    }
+
     /// All expressions.
     pub(super) fn expressions(&self) -> impl Iterator<Item = &PhysicalExprRef> {
-        let distance = match &self.distance {
-            Some(JoinDistance::Column(_, expr)) => Some(expr),
+        let distance = match &self.predicate {
+            JoinPredicate::DWithin(JoinDistance::Column(_, expr)) => Some(expr),
             _ => None,
         };
         [&self.left, &self.right].into_iter().chain(distance)
@@ -61,20 +90,19 @@ impl JoinDistance {
 impl fmt::Display for SpatialOn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sql = |expr: &PhysicalExprRef| fmt_sql(expr.as_ref());
-        write!(
-            f,
-            "{}({}, {}",
-            self.predicate,
-            sql(&self.left),
-            sql(&self.right)
-        )?;
-        match &self.distance {
-            None => {}
-            Some(JoinDistance::Constant(None)) => write!(f, ", NULL")?,
-            Some(JoinDistance::Constant(Some(d))) => write!(f, ", {d}")?,
-            Some(JoinDistance::Column(_, expr)) => write!(f, ", {}", sql(expr))?,
+        let (left, right) = (sql(&self.left), sql(&self.right));
+        match &self.predicate {
+            JoinPredicate::Relation(predicate) => write!(f, "{predicate}({left}, {right})"),
+            JoinPredicate::DWithin(distance) => {
+                let distance = match distance {
+                    JoinDistance::Constant(None) => "NULL".to_string(),
+                    JoinDistance::Constant(Some(d)) => d.to_string(),
+                    JoinDistance::Column(_, expr) => sql(expr),
+                };
+                write!(f, "ST_DWithin({left}, {right}, {distance})")
+            }
+            JoinPredicate::Nearest { k } => write!(f, "ST_KNN({left}, {right}, {k})"),
         }
-        write!(f, ")")
     }
 }
 

@@ -7,7 +7,8 @@ use datafusion::error::Result;
 use super::build::{BuildSide, evaluate_distances, name_column};
 use super::grid::{Cell, Coverage, PointGrid, is_inside, row_of};
 use super::metrics::ProbeMetrics;
-use super::on::{JoinDistance, SpatialOn};
+use super::nearest::{NearestSearch, TILE};
+use super::on::{JoinDistance, JoinPredicate, SpatialOn};
 use super::roles::Roles;
 use super::rtree::HilbertOrder;
 use crate::Error;
@@ -17,6 +18,10 @@ use crate::predicate::{Distances, ProbeBatch, SpatialPredicate};
 /// How many candidates are gathered before they are refined. Enough to spread the cost of a
 /// call, few enough to stay in the second-level cache.
 const CHUNK: usize = 16_384;
+
+/// Probe rows that are sorted together for a search of nearest rows: the more there are, the
+/// closer together are the rows of a tile.
+const NEAREST_MORSEL: usize = 1 << 18;
 
 /// What does not change from batch to batch.
 pub(super) struct Probing {
@@ -30,11 +35,22 @@ pub(super) struct Probing {
 }
 
 impl Probing {
+    /// How many rows are probed together at least, where more neighbours make it cheaper.
+    pub(super) fn morsel(&self) -> usize {
+        match self.on.predicate {
+            JoinPredicate::Nearest { .. } => NEAREST_MORSEL,
+            _ => 1,
+        }
+    }
+
     /// The predicate, the build side's geometry first.
     fn predicate(&self) -> SpatialPredicate {
-        match self.probe_side {
-            JoinSide::Left => self.on.predicate.flip(),
-            _ => self.on.predicate,
+        match (&self.on.predicate, self.probe_side) {
+            (JoinPredicate::Relation(predicate), JoinSide::Left) => predicate.flip(),
+            (JoinPredicate::Relation(predicate), _) => *predicate,
+            (JoinPredicate::DWithin(_) | JoinPredicate::Nearest { .. }, _) => {
+                SpatialPredicate::DWithin
+            }
         }
     }
 
@@ -46,12 +62,12 @@ impl Probing {
         let invalid = |e: Error| name_column(e, expr);
         let view = GeometryArray::try_new(&array, &self.geometry_type)?;
         let geometry = ProbeBatch::try_new(view).map_err(invalid)?;
-        let distances = match &self.on.distance {
-            Some(JoinDistance::Column(side, expr)) if *side == self.probe_side => {
-                Some(evaluate_distances(expr, &batch)?)
-            }
-            Some(JoinDistance::Constant(d)) => Some(vec![d.unwrap_or(f64::NAN)]),
-            _ => None,
+        let distances = match &self.on.predicate {
+            JoinPredicate::DWithin(JoinDistance::Constant(d)) => Some(vec![d.unwrap_or(f64::NAN)]),
+            _ => match self.on.distance_of(self.probe_side) {
+                Some(expr) => Some(evaluate_distances(expr, &batch)?),
+                None => None,
+            },
         };
 
         let path = match self.grid_plan(&geometry) {
@@ -78,18 +94,18 @@ impl Probing {
     /// What a grid would have to know to answer for this batch; `None` if it cannot.
     fn grid_plan(&self, geometry: &ProbeBatch) -> Option<(Coverage, f64)> {
         geometry.points()?;
-        match (self.predicate(), &self.on.distance) {
-            (
+        match &self.on.predicate {
+            JoinPredicate::Relation(_) => match self.predicate() {
                 SpatialPredicate::Intersects
                 | SpatialPredicate::Contains
                 | SpatialPredicate::Covers
-                | SpatialPredicate::Touches,
-                _,
-            ) => Some((Coverage::Geometry, 0.0)),
-            (_, Some(JoinDistance::Constant(Some(d)))) if *d >= 0.0 => {
+                | SpatialPredicate::Touches => Some((Coverage::Geometry, 0.0)),
+                _ => None,
+            },
+            JoinPredicate::DWithin(JoinDistance::Constant(Some(d))) if *d >= 0.0 => {
                 Some((Coverage::Rectangle, *d))
             }
-            (_, Some(JoinDistance::Column(side, _))) if *side != self.probe_side => {
+            JoinPredicate::DWithin(JoinDistance::Column(side, _)) if *side != self.probe_side => {
                 Some((Coverage::Rectangle, 0.0))
             }
             _ => None,
@@ -115,7 +131,7 @@ impl Probing {
         for row in 0..geometry.len() {
             let bounds = geometry.bounds(row)?;
             if bounds.is_empty() {
-                if self.on.predicate == SpatialPredicate::Equals && !geometry.is_null(row) {
+                if self.on.joins_empties() && !geometry.is_null(row) {
                     empties.push(row as u32);
                 }
                 continue;
@@ -143,9 +159,12 @@ impl Probing {
         scratch.candidates.clear();
         let more = {
             let _timer = self.metrics.filter_time.timer();
-            match rows.path {
-                Path::Grid => self.find_by_grid(rows, build, scratch, pairs),
-                Path::Tree { .. } => self.find_by_tree(rows, build, scratch),
+            match (&rows.path, &self.on.predicate) {
+                (Path::Grid, _) => self.find_by_grid(rows, build, scratch, pairs),
+                (_, JoinPredicate::Nearest { k }) => {
+                    self.find_nearest(rows, *k, build, scratch, pairs)?
+                }
+                _ => self.find_by_tree(rows, build, scratch),
             }
         };
         let (sure, found) = (pairs.len(), scratch.candidates.len());
@@ -221,6 +240,44 @@ impl Probing {
         true
     }
 
+    /// Finds the nearest build rows of the next tiles. `false` when the batch is used up.
+    fn find_nearest(
+        &self,
+        rows: &mut ProbeRows,
+        k: usize,
+        build: &BuildSide,
+        scratch: &mut Scratch,
+        pairs: &mut Pairs,
+    ) -> Result<bool> {
+        let Path::Tree { order, .. } = &rows.path else {
+            return Ok(false);
+        };
+        let invalid = |e: Error| name_column(e, self.on.geometry(self.probe_side));
+        while pairs.len() < CHUNK {
+            let tile = &order[rows.next..order.len().min(rows.next + TILE)];
+            if tile.is_empty() {
+                return Ok(false);
+            }
+            rows.next += tile.len();
+            let whole = tile
+                .iter()
+                .fold(Bounds::EMPTY, |all, (.., bounds)| all.union(bounds));
+            scratch.nearest.gather(&build.tree, &whole, k);
+            for (_, row, bounds) in tile {
+                let exact = |other: u32, limit: f64| {
+                    build
+                        .geometries
+                        .distance(other, &rows.geometry, *row, limit)
+                };
+                let found = scratch.nearest.nearest(bounds, k, exact).map_err(invalid)?;
+                for (_, other) in found {
+                    pairs.push(*other, *row);
+                }
+            }
+        }
+        Ok(true)
+    }
+
     /// Looks up rectangles in the R-tree, in spatial order. `false` when the batch is used up.
     fn find_by_tree(&self, rows: &mut ProbeRows, build: &BuildSide, scratch: &mut Scratch) -> bool {
         let skip_visited = self.roles.build.wants_existence();
@@ -285,8 +342,8 @@ impl Probing {
                 distances.extend(candidates.build.iter().map(|&row| all[row as usize]));
                 Distances::PerPair(distances)
             }
-            (None, Some(all)) => match (&self.on.distance, all.first()) {
-                (Some(JoinDistance::Constant(_)), Some(d)) => Distances::Constant(*d),
+            (None, Some(all)) => match all.as_slice() {
+                [constant] => Distances::Constant(*constant),
                 _ => {
                     distances.clear();
                     distances.extend(candidates.probe.iter().map(|&row| all[row as usize]));
@@ -384,6 +441,7 @@ impl Pairs {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     stack: Vec<(u32, u32)>,
+    nearest: NearestSearch,
     candidates: Pairs,
     hits: Vec<u32>,
     distances: Vec<f64>,

@@ -119,18 +119,42 @@ impl PackedRTree {
         &self.bounds
     }
 
+    /// The root, as `(level, node)`.
+    pub(super) fn root(&self) -> Option<(u32, u32)> {
+        (!self.is_empty()).then(|| (self.levels.len() as u32 - 2, 0))
+    }
+
+    /// Visits the children of a node with their rectangles, rounded outward: `visit(node, None, ..)`
+    /// for a node, `visit(_, Some(item), ..)` for an item.
+    pub(super) fn for_each_child(
+        &self,
+        (level, node): (u32, u32),
+        mut visit: impl FnMut((u32, u32), Option<u32>, Bounds),
+    ) {
+        let (start, end) = (self.levels[level as usize], self.levels[level as usize + 1]);
+        let first = start + node as usize * NODE_SIZE;
+        for i in first..(first + NODE_SIZE).min(end) {
+            if level == 0 {
+                visit((0, 0), Some(self.items[i]), self.kept(i));
+            } else {
+                visit((level - 1, (i - start) as u32), None, self.kept(i));
+            }
+        }
+    }
+
+    fn kept(&self, i: usize) -> Bounds {
+        Bounds::new(
+            self.min_x[i].into(),
+            self.min_y[i].into(),
+            self.max_x[i].into(),
+            self.max_y[i].into(),
+        )
+    }
+
     /// The items with their rectangles as they are kept: rounded outward.
     pub(super) fn entries(&self) -> Vec<(u32, Bounds)> {
-        let bounds = |i: usize| {
-            Bounds::new(
-                self.min_x[i].into(),
-                self.min_y[i].into(),
-                self.max_x[i].into(),
-                self.max_y[i].into(),
-            )
-        };
         let items = self.items.iter().enumerate();
-        items.map(|(i, item)| (*item, bounds(i))).collect()
+        items.map(|(i, item)| (*item, self.kept(i))).collect()
     }
 
     /// Bytes held.
@@ -302,8 +326,11 @@ mod tests {
             1 => Just(1e-320),
             2 => (-3i32..3).prop_map(f64::from),
         ];
-        (side.clone(), side.clone(), side.clone(), side)
-            .prop_map(|(a, b, c, d)| Bounds::new(a.min(c), b.min(d), a.max(c), b.max(d)))
+        (side.clone(), side.clone(), side.clone(), side).prop_map(
+            |(a, b, c, d): (f64, f64, f64, f64)| {
+                Bounds::new(a.min(c), b.min(d), a.max(c), b.max(d))
+            },
+        )
     }
 
     proptest! {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use arrow::array::{BooleanArray, RecordBatch, UInt32Array};
-use arrow::compute::BatchCoalescer;
+use arrow::compute::{BatchCoalescer, concat_batches};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::JoinSide;
 use datafusion::error::Result;
@@ -46,6 +46,7 @@ impl JoinStream {
             state: State::Waiting,
             scratch: Scratch::default(),
             ready: VecDeque::new(),
+            exhausted: false,
         };
         let batches = stream::unfold(Some(machine), move |machine| {
             let baseline = baseline.clone();
@@ -89,6 +90,8 @@ struct Machine {
     state: State,
     scratch: Scratch,
     ready: VecDeque<RecordBatch>,
+    /// The input has ended and must not be polled again.
+    exhausted: bool,
 }
 
 impl Machine {
@@ -111,8 +114,8 @@ impl Machine {
                         State::Fetching(build)
                     }
                 }
-                State::Fetching(build) => match self.stream.input.next().await {
-                    Some(batch) => self.start(build, batch?)?,
+                State::Fetching(build) => match self.fetch().await? {
+                    Some(batch) => self.start(build, batch)?,
                     None => self.after_probe(build),
                 },
                 State::Probing(build, rows, pairs, from) => self.probe(build, rows, pairs, from)?,
@@ -126,6 +129,28 @@ impl Machine {
                 }
             };
         }
+    }
+
+    /// The next batch, or as many as make a morsel.
+    async fn fetch(&mut self) -> Result<Option<RecordBatch>> {
+        let morsel = self.stream.probing.morsel();
+        let mut batches = vec![];
+        let mut rows = 0;
+        while rows < morsel && !self.exhausted {
+            match self.stream.input.next().await {
+                Some(batch) => {
+                    let batch = batch?;
+                    rows += batch.num_rows();
+                    batches.push(batch);
+                }
+                None => self.exhausted = true,
+            }
+        }
+        Ok(match batches.len() {
+            0 => None,
+            1 => batches.pop(),
+            _ => Some(concat_batches(&batches[0].schema(), &batches)?),
+        })
     }
 
     fn start(&self, build: Arc<BuildSide>, batch: RecordBatch) -> Result<State> {

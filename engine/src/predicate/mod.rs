@@ -17,6 +17,7 @@ mod distance;
 mod intersects;
 mod matrix;
 mod mixed;
+mod nearest;
 mod nodes;
 mod options;
 mod orient;

@@ -128,9 +128,14 @@ impl PreparedSet {
         Ok(stats)
     }
 
+    /// The point in a row, cheaply, if the value is one and not EMPTY.
+    pub(super) fn point(&self, row: usize) -> Option<Coord<f64>> {
+        self.array.point(row)
+    }
+
     /// Calls `test` with the prepared form of a row, if it is not NULL, after `probes` more pairs
     /// have come for it.
-    fn with_row(
+    pub(super) fn with_row(
         &self,
         row: usize,
         probes: usize,

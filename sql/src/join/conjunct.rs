@@ -12,7 +12,7 @@ use datafusion::physical_expr::utils::{collect_columns, conjunction, split_conju
 use datafusion::physical_expr::{PhysicalExprRef, ScalarFunctionExpr};
 use datafusion::physical_plan::joins::utils::{ColumnIndex, JoinFilter};
 use geoflow_engine::geometry::GeometryType;
-use geoflow_engine::join::{JoinDistance, SpatialOn};
+use geoflow_engine::join::{JoinDistance, JoinPredicate, SpatialOn};
 use geoflow_engine::predicate::SpatialPredicate;
 
 /// A join filter, taken apart.
@@ -67,8 +67,10 @@ fn spatial_conjunct(expr: &PhysicalExprRef, filter: &JoinFilter) -> Result<Optio
         return Ok(None);
     };
     let on = match (call.args(), predicate) {
-        ([a, b, d], SpatialPredicate::DWithin) => pair(predicate, a, b, Some(d), filter)?,
-        ([a, b], p) if p != SpatialPredicate::DWithin => pair(predicate, a, b, None, filter)?,
+        ([a, b, d], SpatialPredicate::DWithin) => within_distance(a, b, d, filter)?,
+        ([a, b], relation) if relation != SpatialPredicate::DWithin => {
+            pair(JoinPredicate::Relation(relation), a, b, filter)?
+        }
         _ => None,
     };
     Ok(on.map(|on| Found { on, exact: true }))
@@ -89,39 +91,49 @@ fn distance_comparison(comparison: &BinaryExpr, filter: &JoinFilter) -> Result<O
     let ([a, b], "st_distance") = (call.args(), call.fun().name()) else {
         return Ok(None);
     };
-    let on = pair(SpatialPredicate::DWithin, a, b, Some(limit), filter)?;
+    let on = within_distance(a, b, limit, filter)?;
     Ok(on.map(|on| Found { on, exact }))
+}
+
+fn within_distance(
+    a: &PhysicalExprRef,
+    b: &PhysicalExprRef,
+    distance: &PhysicalExprRef,
+    filter: &JoinFilter,
+) -> Result<Option<SpatialOn>> {
+    match join_distance(distance, filter)? {
+        Some(distance) => pair(JoinPredicate::DWithin(distance), a, b, filter),
+        None => Ok(None),
+    }
 }
 
 /// The predicate over one geometry of each side, or `None` where the arguments mix the sides.
 fn pair(
-    predicate: SpatialPredicate,
+    predicate: JoinPredicate,
     a: &PhysicalExprRef,
     b: &PhysicalExprRef,
-    distance: Option<&PhysicalExprRef>,
     filter: &JoinFilter,
 ) -> Result<Option<SpatialOn>> {
     if !(is_geometry(a, filter.schema())? && is_geometry(b, filter.schema())?) {
         return Ok(None);
     }
-    let distance = match distance {
-        None => None,
-        Some(expr) => match join_distance(expr, filter)? {
-            Some(distance) => Some(distance),
-            None => return Ok(None),
-        },
-    };
     let (predicate, left, right) = match (side_of(a, filter), side_of(b, filter)) {
         (Some(JoinSide::Left), Some(JoinSide::Right)) => (predicate, a, b),
-        (Some(JoinSide::Right), Some(JoinSide::Left)) => (predicate.flip(), b, a),
+        (Some(JoinSide::Right), Some(JoinSide::Left)) => (flip(predicate), b, a),
         _ => return Ok(None),
     };
     Ok(Some(SpatialOn {
         predicate,
         left: to_input(left, filter)?,
         right: to_input(right, filter)?,
-        distance,
     }))
+}
+
+fn flip(predicate: JoinPredicate) -> JoinPredicate {
+    match predicate {
+        JoinPredicate::Relation(relation) => JoinPredicate::Relation(relation.flip()),
+        symmetric => symmetric,
+    }
 }
 
 fn join_distance(expr: &PhysicalExprRef, filter: &JoinFilter) -> Result<Option<JoinDistance>> {

@@ -1,0 +1,203 @@
+//! The nearest rows of the build side, for tiles of neighbouring probe rows at once.
+//!
+//! ```text
+//!   probe rows in Hilbert order:  [ tile ][ tile ][ tile ] ...
+//!                                     |
+//!                        one descent of the R-tree, best first, under a bound:
+//!                        k rectangles are wholly within it of all points of the tile
+//!                                     |
+//!                        candidates, by their distance from the tile
+//!                                     |
+//!              each row of the tile: scans them until they are too far; exact distances
+//!              of the few that are near enough
+//! ```
+//!
+//! Branch and bound after Roussopoulos, Kelley and Vincent, "Nearest Neighbor Queries" (1995),
+//! with a rectangle in place of the query point.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+
+use super::rtree::PackedRTree;
+use crate::Result;
+use crate::geometry::Bounds;
+
+/// Rows of a tile. Between 16 and 128 it hardly matters.
+pub(super) const TILE: usize = 64;
+
+/// Lower bounds are computed in doubles and compared with distances that are, too: this much of
+/// them is given away for rounding.
+const SLACK: f64 = 1.0 - 1e-14;
+
+/// Finds nearest rows; its buffers are reused from tile to tile.
+#[derive(Debug, Default)]
+pub(super) struct NearestSearch {
+    queue: BinaryHeap<Reverse<Ranked<(u32, u32)>>>,
+    bound: Bound,
+    candidates: Vec<(f64, u32, Bounds)>,
+    best: Vec<(f64, u32)>,
+}
+
+/// The `k` smallest of the greatest distances seen, the largest of them on top.
+#[derive(Debug, Default)]
+struct Bound(BinaryHeap<Ranked<()>>);
+
+impl Bound {
+    fn lower(&mut self, distance: f64, k: usize) {
+        self.0.push(Ranked(distance, ()));
+        if self.0.len() > k {
+            self.0.pop();
+        }
+    }
+
+    /// Whether `k` rows are known to be nearer than `near` to all points of the tile.
+    fn is_below(&self, near: f64, k: usize) -> bool {
+        self.0.len() >= k && self.0.peek().is_some_and(|worst| near * SLACK > worst.0)
+    }
+}
+
+/// Something with a distance to be ordered by.
+#[derive(Debug, Clone, Copy)]
+struct Ranked<T>(f64, T);
+
+impl<T> PartialEq for Ranked<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+impl<T> Eq for Ranked<T> {}
+impl<T> PartialOrd for Ranked<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl<T> Ord for Ranked<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl NearestSearch {
+    /// Gathers all rows that can be among the `k` nearest of any point of `tile`.
+    pub(super) fn gather(&mut self, tree: &PackedRTree, tile: &Bounds, k: usize) {
+        let Self {
+            queue,
+            bound,
+            candidates,
+            ..
+        } = self;
+        queue.clear();
+        bound.0.clear();
+        candidates.clear();
+        if k == 0 {
+            return;
+        }
+        queue.extend(tree.root().map(|root| Reverse(Ranked(0.0, root))));
+        while let Some(Reverse(Ranked(near, node))) = queue.pop() {
+            if bound.is_below(near, k) {
+                break;
+            }
+            tree.for_each_child(node, |child, item, bounds| {
+                let near = least_distance(tile, &bounds);
+                if bound.is_below(near, k) {
+                    return;
+                }
+                match item {
+                    None => queue.push(Reverse(Ranked(near, child))),
+                    Some(row) => {
+                        candidates.push((near, row, bounds));
+                        bound.lower(greatest_distance(tile, &bounds), k);
+                    }
+                }
+            });
+        }
+        candidates.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let reach = candidates.partition_point(|(near, ..)| !bound.is_below(*near, k));
+        candidates.truncate(reach);
+    }
+
+    /// The `k` nearest of the gathered rows to one row of the tile, whose rectangle is `bounds`:
+    /// `(distance, row)`, nearest first, ties in the order of rows. `exact` measures a distance;
+    /// it may return infinity for one that is greater than the limit it is given.
+    pub(super) fn nearest(
+        &mut self,
+        bounds: &Bounds,
+        k: usize,
+        mut exact: impl FnMut(u32, f64) -> Result<f64>,
+    ) -> Result<&[(f64, u32)]> {
+        let best = &mut self.best;
+        best.clear();
+        let mut worst = f64::INFINITY;
+        for (from_tile, row, candidate) in &self.candidates {
+            if from_tile * SLACK > worst {
+                break;
+            }
+            if least_distance(bounds, candidate) * SLACK > worst {
+                continue;
+            }
+            let found = (exact(*row, worst)?, *row);
+            let before = |a: &(f64, u32)| a.0.total_cmp(&found.0).then(a.1.cmp(&found.1)).is_lt();
+            let at = best.partition_point(before);
+            if at >= k {
+                continue;
+            }
+            if best.len() == k {
+                best.pop();
+            }
+            best.insert(at, found);
+            if best.len() == k {
+                worst = best[k - 1].0;
+            }
+        }
+        Ok(best)
+    }
+}
+
+/// The least distance between points of two rectangles.
+#[inline]
+fn least_distance(a: &Bounds, b: &Bounds) -> f64 {
+    let dx = (a.min_x - b.max_x).max(b.min_x - a.max_x).max(0.0);
+    let dy = (a.min_y - b.max_y).max(b.min_y - a.max_y).max(0.0);
+    (dx * dx + dy * dy).sqrt()
+}
+
+/// The greatest distance between points of two rectangles.
+#[inline]
+fn greatest_distance(a: &Bounds, b: &Bounds) -> f64 {
+    let dx = (a.max_x - b.min_x).max(b.max_x - a.min_x);
+    let dy = (a.max_y - b.min_y).max(b.max_y - a.min_y);
+    (dx * dx + dy * dy).sqrt()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn equals_a_full_sort(
+            points in prop::collection::vec((-9i32..9, -9i32..9), 0..200),
+            queries in prop::collection::vec((-9.0..9.0f64, -9.0..9.0f64), 1..20),
+            k in 0usize..8,
+        ) {
+            let bounds = |&(x, y): &(i32, i32)| Bounds::point(f64::from(x) / 3.0, f64::from(y) / 3.0);
+            let entries: Vec<_> = (0u32..).zip(points.iter().map(bounds)).collect();
+            let tree = PackedRTree::build(&entries);
+            let tile = queries.iter().fold(Bounds::EMPTY, |all, &(x, y)| all.union(&Bounds::point(x, y)));
+            let mut search = NearestSearch::default();
+            search.gather(&tree, &tile, k);
+            for &(x, y) in &queries {
+                let query = Bounds::point(x, y);
+                let distance = |row: u32| least_distance(&query, &entries[row as usize].1);
+                let mut all: Vec<_> = entries.iter().map(|(row, _)| (distance(*row), *row)).collect();
+                all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+                all.truncate(k);
+                let found = search.nearest(&query, k, |row, _| Ok(distance(row))).unwrap();
+                prop_assert_eq!(found, &all[..]);
+            }
+        }
+    }
+}
