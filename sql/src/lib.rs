@@ -12,5 +12,6 @@
 pub mod join;
 pub mod object_store;
 mod session;
+pub mod url_table;
 
 pub use session::{Session, SessionBuilder};

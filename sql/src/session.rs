@@ -16,6 +16,7 @@ use geoflow_engine::geoparquet::GeoParquetFormatFactory;
 
 use crate::join::SpatialJoinRule;
 use crate::object_store::LazyObjectStoreRegistry;
+use crate::url_table::enable_url_tables;
 
 /// How many of the greatest memory users an out-of-memory message names.
 const NAMED_CONSUMERS: usize = 5;
@@ -99,7 +100,7 @@ impl SessionBuilder {
             .with_physical_optimizer_rules(physical_rules())
             .build();
         state.register_file_format(Arc::new(GeoParquetFormatFactory::new()), true)?;
-        let context = SessionContext::new_with_state(state).enable_url_table();
+        let context = enable_url_tables(SessionContext::new_with_state(state));
         Ok(Session { context })
     }
 }

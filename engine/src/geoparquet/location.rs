@@ -16,7 +16,7 @@ pub fn display_location(store: &dyn ObjectStore, location: &Path) -> String {
             .and_then(|rest| rest.strip_suffix(')'))
     };
     if within("LocalFileSystem").is_some() {
-        return format!("/{}", decoded(location));
+        return format!("/{location}");
     }
     if let Some(bucket) = within("AmazonS3") {
         return format!("s3://{bucket}/{location}");
@@ -34,31 +34,6 @@ pub fn display_location(store: &dyn ObjectStore, location: &Path) -> String {
     location.to_string()
 }
 
-/// Keys of local files have a few characters percent-encoded that file names may hold.
-fn decoded(location: &Path) -> String {
-    let bytes = location.as_ref().as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let code = (bytes[at] == b'%')
-            .then(|| bytes.get(at + 1..at + 3))
-            .flatten()
-            .and_then(|hex| std::str::from_utf8(hex).ok())
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match code {
-            Some(byte) => {
-                out.push(byte);
-                at += 3;
-            }
-            None => {
-                out.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -69,10 +44,10 @@ mod tests {
 
     #[test]
     fn local_files_are_paths() {
-        let location = Path::from_absolute_path("/tmp/a b%/ä#.parquet").unwrap();
+        let location = Path::from_absolute_path("/tmp/a b%41/ä#.parquet").unwrap();
         assert_eq!(
             display_location(&LocalFileSystem::new(), &location),
-            "/tmp/a b%/ä#.parquet"
+            "/tmp/a b%41/ä#.parquet"
         );
     }
 

@@ -1,0 +1,382 @@
+//! Paths and URLs as tables: `FROM 'testdata/cities.parquet'`, `FROM 's3://bucket/folder/'`.
+//!
+//! | name | table |
+//! |---|---|
+//! | `a.parquet`, `/x/a.parquet`, `~/a.parquet`, `file:///x/a.parquet` | one file |
+//! | `folder`, `folder/` | all `.parquet` files in it; folders `key=value` become columns |
+//! | `folder/*.parquet`, `**/x?.parquet` | the files that match |
+//! | `s3://`, `gs://`, `az://` and a key, a prefix or a pattern | the same, from object storage |
+//! | `https://host/a.parquet` | one file |
+//!
+//! A registered table of that name goes first. DataFusion's own factory returns "table not found"
+//! for anything that goes wrong, and knows neither patterns on object stores nor `~`.
+
+mod hive;
+mod location;
+mod missing;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use arrow::datatypes::{DataType, Field, Schema};
+use async_trait::async_trait;
+use datafusion::catalog::{DynamicFileCatalog, TableProvider, UrlTableFactory};
+use datafusion::common::TableReference;
+use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::listing::{
+    ListingOptions, ListingTable, ListingTableConfig, ListingTableConfigExt, ListingTableUrl,
+};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::context::SessionState;
+use datafusion::prelude::SessionContext;
+use futures::TryStreamExt;
+use geoflow_engine::Error;
+use glob::{MatchOptions, Pattern};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use parking_lot::{Mutex, RwLock};
+use url::Url;
+
+use crate::object_store::{explain_datafusion_error, explain_object_store_error};
+use location::{Location, absolute};
+
+/// Extensions of Parquet files, the usual one first.
+const PARQUET: [&str; 3] = ["parquet", "geoparquet", "pq"];
+
+/// Makes paths and URLs known to a session as tables.
+pub fn enable_url_tables(context: SessionContext) -> SessionContext {
+    let factory = Arc::new(UrlTables::default());
+    let catalogs = Arc::new(DynamicFileCatalog::new(
+        Arc::clone(context.state().catalog_list()),
+        Arc::clone(&factory) as Arc<dyn UrlTableFactory>,
+    ));
+    let session_id = context.session_id();
+    let context: SessionContext = context
+        .into_state_builder()
+        .with_session_id(session_id)
+        .with_catalog_list(catalogs)
+        .build()
+        .into();
+    *factory.state.lock() = context.state_weak_ref();
+    context
+}
+
+/// Asks the session that holds it for formats and object stores, hence the weak reference.
+#[derive(Debug, Default)]
+struct UrlTables {
+    state: Mutex<Weak<RwLock<SessionState>>>,
+}
+
+#[async_trait]
+impl UrlTableFactory for UrlTables {
+    async fn try_new(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let state = self.state.lock().upgrade();
+        let state = state
+            .map(|state| state.read().clone())
+            .ok_or_else(|| Error::Internal("the session of a URL table is gone".into()))?;
+        url_table(&state, name).await
+    }
+}
+
+/// The table at a path or URL; `None` for a plain name that is no path.
+///
+/// # Errors
+/// [`Error::Statement`] when there is nothing there or it cannot be a table, [`Error::Data`] when a
+/// file is no Parquet, [`Error::Environment`] when it cannot be read.
+pub async fn url_table(state: &SessionState, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+    let Some(location) = Location::parse(name)? else {
+        return Ok(None);
+    };
+    let place = Place { state, name };
+    let found = match location {
+        Location::Path(path) => place.local(&path).await,
+        Location::Url(url) => place.remote(url).await,
+        Location::Glob { base, pattern } => place.matching(base, &pattern).await,
+    };
+    match found {
+        Ok(table) => Ok(Some(Arc::new(table))),
+        Err(error) => Err(match explain_datafusion_error(&error, Some(name)) {
+            Some(explained) => explained.into(),
+            None => error,
+        }),
+    }
+}
+
+/// What a table is made with: the session, and the name in the statement.
+struct Place<'a> {
+    state: &'a SessionState,
+    name: &'a str,
+}
+
+impl Place<'_> {
+    async fn local(&self, path: &Path) -> Result<ListingTable> {
+        let metadata = std::fs::metadata(path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => missing::missing_path(path),
+            _ => Error::Environment {
+                message: format!("{} cannot be read: {e}", path.display()),
+                retryable: false,
+            },
+        })?;
+        let full = absolute(path)?;
+        let url = if metadata.is_dir() {
+            Url::from_directory_path(&full)
+        } else {
+            Url::from_file_path(&full)
+        };
+        // Parsed once more, `..` is resolved.
+        let url = url
+            .ok()
+            .and_then(|url| Url::parse(url.as_str()).ok())
+            .ok_or_else(|| Error::Statement(format!("\"{}\" is no path", self.name)))?;
+        if metadata.is_dir() {
+            self.folder(self.listing_url(url)?).await
+        } else {
+            let url = self.listing_url(url)?;
+            let object = self.store(&url)?.head(url.prefix()).await?;
+            self.file(url, object).await
+        }
+    }
+
+    async fn remote(&self, url: Url) -> Result<ListingTable> {
+        if url.path().ends_with('/') {
+            return self.folder(self.listing_url(url)?).await;
+        }
+        let file = self.listing_url(url.clone())?;
+        match self.store(&file)?.head(file.prefix()).await {
+            Ok(object) => self.file(file, object).await,
+            // A prefix may be written without the slash, where it can be listed.
+            Err(object_store::Error::NotFound { .. }) if !url.scheme().starts_with("http") => {
+                let mut folder = url;
+                folder.set_path(&format!("{}/", folder.path()));
+                let folder = self.listing_url(folder)?;
+                if self.objects(&folder).await?.is_empty() {
+                    return Err(Error::Statement(format!(
+                        "{} does not exist, neither as a file nor as a folder",
+                        self.name
+                    ))
+                    .into());
+                }
+                self.folder(folder).await
+            }
+            Err(error) => Err(explain_object_store_error(&error, self.name).into()),
+        }
+    }
+
+    async fn file(&self, url: ListingTableUrl, object: ObjectMeta) -> Result<ListingTable> {
+        let extension = url.file_extension().unwrap_or_default().to_lowercase();
+        if let Some(format) = geodata_format(&extension) {
+            return Err(Error::Statement(format!(
+                "{}: {format} cannot be read yet. Convert it to GeoParquet first, for example with `ogr2ogr -f Parquet out.parquet {}`",
+                self.name, self.name
+            ))
+            .into());
+        }
+        if !PARQUET.contains(&extension.as_str())
+            && self.state.get_file_format_factory(&extension).is_some()
+        {
+            // CSV and the like, as DataFusion reads them.
+            let config = ListingTableConfig::new(url)
+                .infer_options(self.state)
+                .await?
+                .infer_schema(self.state)
+                .await?;
+            return ListingTable::try_new(config);
+        }
+        // Whatever it is called: what is no Parquet is told by its first bytes.
+        self.table(vec![url], vec![object], "", vec![]).await
+    }
+
+    async fn folder(&self, url: ListingTableUrl) -> Result<ListingTable> {
+        let objects = self.objects(&url).await?;
+        let in_folder: Vec<ObjectMeta> = objects
+            .iter()
+            .filter(|object| url.contains(&object.location, true))
+            .cloned()
+            .collect();
+        let with = |extension: &str| -> Vec<ObjectMeta> {
+            in_folder
+                .iter()
+                .filter(|object| object.location.as_ref().ends_with(extension))
+                .cloned()
+                .collect()
+        };
+        for extension in PARQUET {
+            let extension = format!(".{extension}");
+            let files = with(&extension);
+            if !files.is_empty() {
+                let columns = hive::partition_columns(&url, &files)?;
+                return self.table(vec![url], files, &extension, columns).await;
+            }
+        }
+        let deeper = objects.iter().any(|object| is_parquet(object));
+        let hint = if deeper {
+            format!(
+                ", only in folders below: name one, or write '{}/**/*.parquet'",
+                self.name.trim_end_matches('/')
+            )
+        } else {
+            found_instead(&in_folder)
+        };
+        Err(Error::Statement(format!("there is no .parquet file in {}{hint}", self.name)).into())
+    }
+
+    async fn matching(&self, base: Url, pattern: &Pattern) -> Result<ListingTable> {
+        if let Ok(folder) = base.to_file_path()
+            && !folder.is_dir()
+        {
+            return Err(missing::missing_path(&folder).into());
+        }
+        let root = self.listing_url(base.clone())?;
+        let listed = self.objects(&root).await?;
+        // `dir/*` means the data in it, not its README.
+        let last = pattern.as_str().rsplit('/').next().unwrap_or_default();
+        let any_extension = last.contains('.');
+        let options = MatchOptions {
+            require_literal_separator: true,
+            require_literal_leading_dot: true,
+            ..Default::default()
+        };
+        let matches = |object: &ObjectMeta| {
+            root.strip_prefix(&object.location).is_some_and(|segments| {
+                let path: Vec<&str> = segments.collect();
+                pattern.matches_with(&path.join("/"), options)
+            }) && (any_extension || is_parquet(object))
+        };
+        let files: Vec<ObjectMeta> = listed.iter().filter(|o| matches(o)).cloned().collect();
+        if files.is_empty() {
+            return Err(Error::Statement(format!("no file matches {}", self.name)).into());
+        }
+        // Where the folder and the last part of the pattern say the same, one listing is enough
+        // for the scan, and folders `key=value` become columns.
+        if any_extension {
+            let whole = root.clone().with_glob(last)?;
+            if listed
+                .iter()
+                .all(|o| whole.contains(&o.location, true) == matches(o))
+            {
+                let columns = hive::partition_columns(&whole, &files)?;
+                return self.table(vec![whole], files, "", columns).await;
+            }
+        }
+        let urls = files
+            .iter()
+            .map(|file| {
+                let mut url = base.clone();
+                url.set_path(&format!("/{}", file.location).replace('%', "%25"));
+                self.listing_url(url)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        self.table(urls, files, "", vec![]).await
+    }
+
+    /// The table of `files`, which `urls` and `extension` find again when it is scanned.
+    async fn table(
+        &self,
+        urls: Vec<ListingTableUrl>,
+        files: Vec<ObjectMeta>,
+        extension: &str,
+        partition_columns: Vec<(String, DataType)>,
+    ) -> Result<ListingTable> {
+        let Some(first) = urls.first() else {
+            return Err(Error::Internal(format!("no URL for {}", self.name)).into());
+        };
+        let store = self.store(first)?;
+        let files: Vec<ObjectMeta> = files.into_iter().filter(|file| file.size > 0).collect();
+        if files.is_empty() {
+            return Err(Error::Data(format!(
+                "{} is empty (0 bytes): it was perhaps not written to its end",
+                self.name
+            ))
+            .into());
+        }
+        let format = self.parquet()?;
+        let schema = format.infer_schema(self.state, &store, &files).await?;
+        // A key that the files hold as well is taken from the folder, which the scan can prune by.
+        let fields: Vec<Arc<Field>> = schema
+            .fields()
+            .iter()
+            .filter(|field| {
+                !partition_columns
+                    .iter()
+                    .any(|(name, _)| name == field.name())
+            })
+            .cloned()
+            .collect();
+        let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
+        let options = ListingOptions::new(format)
+            .with_file_extension(extension)
+            .with_table_partition_cols(partition_columns);
+        let config = ListingTableConfig::new_with_multi_paths(urls)
+            .with_listing_options(options)
+            .with_schema(Arc::new(schema));
+        ListingTable::try_new(config)
+    }
+
+    fn parquet(&self) -> Result<Arc<dyn FileFormat>> {
+        self.state
+            .get_file_format_factory("parquet")
+            .ok_or_else(|| Error::Internal("the session knows no Parquet".into()))?
+            .create(self.state, &Default::default())
+    }
+
+    fn store(&self, url: &ListingTableUrl) -> Result<Arc<dyn ObjectStore>> {
+        self.state.runtime_env().object_store(url)
+    }
+
+    /// A URL whose listing nobody else shares: the session keeps listings by table and key, and
+    /// would give those of another bucket, or of a statement before the files changed.
+    fn listing_url(&self, url: Url) -> Result<ListingTableUrl> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let unique = format!("{}#{}", self.name, NEXT.fetch_add(1, Ordering::Relaxed));
+        Ok(ListingTableUrl::try_new(url, None)?.with_table_ref(TableReference::bare(unique)))
+    }
+
+    /// All objects below a folder.
+    async fn objects(&self, folder: &ListingTableUrl) -> Result<Vec<ObjectMeta>> {
+        let store = self.store(folder)?;
+        let mut objects: Vec<ObjectMeta> = store
+            .list(Some(folder.prefix()))
+            .try_collect()
+            .await
+            .map_err(DataFusionError::from)?;
+        objects.sort_by(|a, b| a.location.cmp(&b.location));
+        Ok(objects)
+    }
+}
+
+fn extension(object: &ObjectMeta) -> Option<String> {
+    object.location.extension().map(str::to_lowercase)
+}
+
+fn is_parquet(object: &ObjectMeta) -> bool {
+    extension(object).is_some_and(|extension| PARQUET.contains(&extension.as_str()))
+}
+
+fn found_instead(files: &[ObjectMeta]) -> String {
+    const SHOWN: usize = 3;
+    if files.is_empty() {
+        return ": it is empty".to_owned();
+    }
+    let names: Vec<&str> = files
+        .iter()
+        .filter_map(|file| file.location.filename())
+        .take(SHOWN)
+        .collect();
+    let more = if files.len() > SHOWN { ", …" } else { "" };
+    format!(": it holds {}{more}", names.join(", "))
+}
+
+/// Formats of geodata that people have and that are not read yet.
+fn geodata_format(extension: &str) -> Option<&'static str> {
+    Some(match extension {
+        "gpkg" => "GeoPackage",
+        "fgb" => "FlatGeobuf",
+        "geojson" | "geojsonl" | "geojsons" | "geojsonseq" => "GeoJSON",
+        "shp" | "dbf" | "shx" => "a Shapefile",
+        "gdb" => "a File Geodatabase",
+        "kml" | "kmz" => "KML",
+        "gml" => "GML",
+        "zip" => "a ZIP archive",
+        _ => return None,
+    })
+}
