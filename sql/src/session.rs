@@ -9,12 +9,13 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use geoflow_engine::geoparquet::GeoParquetFormatFactory;
 
-use crate::join::SpatialJoinRule;
+use crate::join::{NearestJoinRule, SpatialJoinRule, SpatialQueryPlanner};
 use crate::object_store::LazyObjectStoreRegistry;
 use crate::url_table::enable_url_tables;
 
@@ -97,6 +98,8 @@ impl SessionBuilder {
             .with_config(config)
             .with_runtime_env(Arc::new(runtime.build()?))
             .with_default_features()
+            .with_optimizer_rules(logical_rules())
+            .with_query_planner(Arc::new(SpatialQueryPlanner::default()))
             .with_physical_optimizer_rules(physical_rules())
             .build();
         state.register_file_format(Arc::new(GeoParquetFormatFactory::new()), true)?;
@@ -105,7 +108,14 @@ impl SessionBuilder {
     }
 }
 
-/// DataFusion's rules, after the one that makes spatial joins.
+/// DataFusion's logical rules, after the one that sets joins by nearest neighbours apart.
+fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mut rules = Optimizer::new().rules;
+    rules.insert(0, Arc::new(NearestJoinRule::new()));
+    rules
+}
+
+/// DataFusion's physical rules, after the one that makes spatial joins.
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     rules.insert(0, Arc::new(SpatialJoinRule::new()));
