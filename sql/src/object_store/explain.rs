@@ -44,7 +44,13 @@ pub fn explain_object_store_error(error: &object_store::Error, url: &str) -> Err
                 false,
             )
         }
-        _ if ["timed out", "timeout"]
+        // A bucket that is not there is told apart from a key only in the body of the answer.
+        _ if chain.contains("NoSuchBucket") => environment(
+            format!("the bucket of {url} does not exist there: check its name and the endpoint"),
+            false,
+        ),
+        // Not "timeout" alone: every error that was retried names its `retry_timeout`.
+        _ if ["timed out", "deadline has elapsed"]
             .iter()
             .any(|sign| chain.contains(sign)) =>
         {
@@ -198,9 +204,14 @@ mod tests {
                 "did not answer in time",
             ),
             (
-                generic("error sending request for url"),
+                generic("error sending request for url, max_retries: 3, retry_timeout: 60s"),
                 "s3://b/k",
                 "cannot be reached",
+            ),
+            (
+                generic("404 Not Found: <Error><Code>NoSuchBucket</Code></Error>"),
+                "s3://b/k",
+                "the bucket of s3://b/k does not exist",
             ),
             (
                 generic(
