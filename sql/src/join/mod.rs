@@ -4,5 +4,5 @@ mod conjunct;
 mod nearest;
 mod rule;
 
-pub use nearest::{NearestJoinRule, ST_KNN, SpatialQueryPlanner};
+pub use nearest::{NearestJoinRule, ST_KNN, SpatialQueryPlanner, nearest_function};
 pub use rule::SpatialJoinRule;
