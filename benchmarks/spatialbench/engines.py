@@ -58,19 +58,28 @@ def pycanopy(data, threads):
     return lambda query: getattr(pycanopy_queries, query)(data).to_arrow()
 
 
+def geopandas(data, threads):
+    import geopandas_queries
+    import pyarrow
+
+    return lambda query: pyarrow.Table.from_pandas(getattr(geopandas_queries, query)(data), preserve_index=False)
+
+
+ENGINES = {"sedonadb": sedonadb, "duckdb": duckdb, "pycanopy": pycanopy, "geopandas": geopandas}
+
+
 def main():
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("engine", choices=["sedonadb", "duckdb", "pycanopy"])
+    arguments.add_argument("engine", choices=list(ENGINES))
     arguments.add_argument("query")
     arguments.add_argument("data", type=Path)
     arguments.add_argument("--layout", default="raw")
     arguments.add_argument("--threads", type=int, default=os.cpu_count())
     arguments = arguments.parse_args()
 
-    program = arguments.engine == "pycanopy"
+    program = arguments.engine in ("pycanopy", "geopandas")
     text = arguments.query if program else query_text(arguments.engine, arguments.query, arguments.layout)
-    setup = {"sedonadb": sedonadb, "duckdb": duckdb, "pycanopy": pycanopy}[arguments.engine]
-    run = setup(arguments.data, arguments.threads)
+    run = ENGINES[arguments.engine](arguments.data, arguments.threads)
     started = time.perf_counter()
     table = run(text)
     seconds = time.perf_counter() - started

@@ -152,7 +152,10 @@ SOURCES = [
 def polygonal(shape):
     """The shape made valid, less the lines and points that repairing leaves over."""
     if not shape.is_valid:
-        shape = shapely.make_valid(shape)
+        try:
+            shape = shapely.make_valid(shape)
+        except shapely.errors.GEOSException:  # rings that collapse to lines
+            shape = shapely.make_valid(shape, method="structure", keep_collapsed=False)
     if shape.geom_type == "GeometryCollection":
         shape = shapely.union_all([p for p in shape.geoms if p.geom_type in ("Polygon", "MultiPolygon")])
     if shape.geom_type not in ("Polygon", "MultiPolygon") or shape.is_empty:

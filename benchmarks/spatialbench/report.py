@@ -2,6 +2,9 @@
 
 import math
 
+# Outcomes that need no note below the table.
+PLAIN = ("timeout", "not tried", "no such query")
+
 COLOURS = {"geoflow": "#0b6e4f", "sedonadb": "#c8553d", "duckdb": "#e0b400", "pycanopy": "#4a6fa5", "geopandas": "#8d6a9f"}
 
 
@@ -20,7 +23,7 @@ def number(seconds):
 
 def cell(result, best):
     if "seconds" not in result:
-        return result["failed"] if result["failed"] in ("timeout", "not tried") else "fails"
+        return result["failed"] if result["failed"] in PLAIN else "fails"
     text = number(result["seconds"])
     if "wrong" in result:
         return f"{text} (wrong) / {result['peak_mb']:,.0f}"
@@ -49,7 +52,7 @@ def markdown(run):
         ratio = f"{peer / own:.2f}" if own and peer else ""
         lines.append(f"| {query} | {rows} | " + " | ".join(cells) + f" | {ratio} |")
     notes = sorted({f"- {q}, {e}: {r[k]}" for q, rs in run["queries"].items() for e, r in rs.items()
-                    for k in ("wrong", "failed") if k in r and r[k] not in ("timeout", "not tried")})
+                    for k in ("wrong", "failed") if k in r and r[k] not in PLAIN})
     if notes:
         lines += ["", *(note.replace("\n", " ") for note in notes)]
     return "\n".join(lines) + "\n"
@@ -90,6 +93,6 @@ def chart(run):
                 words = number(result["seconds"]) + (" (wrong)" if "wrong" in result else "")
                 out.append(f'<rect x="{left}" y="{at}" width="{end - left:.1f}" height="{bar - 2}" fill="{COLOURS.get(engine, "#777")}"/>')
             else:
-                end, words = left, result["failed"] if result["failed"] in ("timeout", "not tried") else "fails"
+                end, words = left, result["failed"] if result["failed"] in PLAIN else "fails"
             out.append(f'<text x="{end + 4:.1f}" y="{at + bar - 3}" font-size="9">{words}</text>')
     return "\n".join([*out, "</svg>"]) + "\n"
