@@ -388,3 +388,95 @@ fn a_full_disk_is_an_error_of_the_environment() {
     assert_eq!(error.kind(), geoflow_engine::ErrorKind::Environment);
     assert!(error.to_string().contains("disk is full"), "{error}");
 }
+
+#[tokio::test]
+async fn copy_writes_geoparquet() {
+    let dir = TempDir::new().unwrap();
+    let source = testdata("helsinki_buildings.parquet");
+    let out = dir.path().join("out.parquet");
+    let copy =
+        |what: &str, options: &str| format!("COPY ({what}) TO '{}' {options}", out.display());
+    let done = query(&source, &copy("SELECT name, geometry FROM t", "")).await;
+    assert_eq!(done[0].num_rows(), 1);
+    let written = info(&out).await;
+    assert_eq!(written.rows, 489);
+    let geo = written.geo.unwrap();
+    assert_eq!(
+        geo.columns[0].column.crs.as_ref().unwrap().name(),
+        "EPSG:4326"
+    );
+    assert!(geo.columns[0].row_group_bounds[0].is_some());
+    compare_covering(&query(&out, "SELECT * FROM t").await[0], "geometry", "bbox");
+
+    let options = "STORED AS PARQUET OPTIONS ('compression' 'snappy', 'max_row_group_size' '100')";
+    query(&source, &copy("SELECT name, geometry FROM t", options)).await;
+    let written = info(&out).await;
+    assert_eq!(
+        (written.compression.as_slice(), written.row_groups.len()),
+        (["SNAPPY".to_owned()].as_slice(), 5)
+    );
+
+    // Without geometry it is what DataFusion writes.
+    query(&source, &copy("SELECT name FROM t", "")).await;
+    assert!(info(&out).await.geo.is_none());
+
+    let parts = dir.path().join("parts");
+    let sql = format!(
+        "COPY (SELECT geometry, coalesce(building, '?') AS kind FROM t) TO '{}/' STORED AS PARQUET PARTITIONED BY (kind)",
+        parts.display()
+    );
+    query(&source, &sql).await;
+    let mut rows = 0;
+    for folder in fs::read_dir(&parts).unwrap() {
+        for file in fs::read_dir(folder.unwrap().path()).unwrap() {
+            let part = info(&file.unwrap().path()).await;
+            assert_eq!(part.schema.fields().len(), 2, "geometry and its covering");
+            assert!(part.geo.is_some());
+            rows += part.rows;
+        }
+    }
+    assert_eq!(rows, 489);
+}
+
+#[tokio::test]
+async fn a_copy_that_fails_leaves_no_file() {
+    let dir = TempDir::new().unwrap();
+    let (source, out) = (
+        dir.path().join("broken.parquet"),
+        dir.path().join("out.parquet"),
+    );
+    let bad = wkb(None, vec![Some(point(1.0, 1.0)[..20].to_vec())]);
+    let geo = r#"{"version": "1.1.0", "primary_column": "geom", "columns": {"geom": {"encoding": "WKB", "geometry_types": []}}}"#;
+    let properties = parquet::file::properties::WriterProperties::builder()
+        .set_key_value_metadata(Some(vec![parquet::file::metadata::KeyValue::new(
+            "geo".to_owned(),
+            geo.to_owned(),
+        )]))
+        .build();
+    let file = fs::File::create(&source).unwrap();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(file, bad.schema(), Some(properties)).unwrap();
+    writer.write(&bad).unwrap();
+    writer.close().unwrap();
+
+    let mut state = SessionStateBuilder::new().with_default_features().build();
+    state
+        .register_file_format(Arc::new(GeoParquetFormatFactory::new()), true)
+        .unwrap();
+    let context = SessionContext::new_with_state(state);
+    let create = format!(
+        "CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION '{}'",
+        source.display()
+    );
+    context.sql(&create).await.unwrap();
+    let copy = context
+        .sql(&format!("COPY t TO '{}'", out.display()))
+        .await
+        .unwrap();
+    let error = copy.collect().await.unwrap_err().to_string();
+    assert!(
+        error.contains("column \"geom\", row 1 of the result"),
+        "{error}"
+    );
+    assert!(!out.exists());
+}

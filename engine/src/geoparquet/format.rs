@@ -11,8 +11,11 @@ use datafusion::datasource::file_format::file_compression_type::FileCompressionT
 use datafusion::datasource::file_format::parquet::{ParquetFormat, ParquetFormatFactory};
 use datafusion::datasource::file_format::{FileFormat, FileFormatFactory, FileMeta};
 use datafusion::datasource::physical_plan::{FileScanConfig, FileSinkConfig, FileSource};
+use datafusion::datasource::sink::DataSinkExec;
 use datafusion::datasource::table_schema::TableSchema;
+
 use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::dml::InsertOp;
 use datafusion::physical_expr::{LexOrdering, LexRequirement};
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{StreamExt, TryStreamExt};
@@ -20,6 +23,7 @@ use object_store::{ObjectMeta, ObjectStore};
 use parquet::file::metadata::ParquetMetaData;
 
 use super::merge::{FileSchema, merge};
+use super::sink::GeoParquetSink;
 use super::{GeoMetadata, display_location, label_geometry, read_footer};
 use crate::Error;
 
@@ -87,8 +91,8 @@ impl FileFormatFactory for GeoParquetFormatFactory {
 
 /// Parquet whose geometry columns are Arrow fields with GeoArrow types and their CRS.
 ///
-/// A file without `geo` metadata keeps plain binary columns. Everything but the schema is left to
-/// DataFusion's [`ParquetFormat`].
+/// A file without `geo` metadata keeps plain binary columns. Scans are left to DataFusion's
+/// [`ParquetFormat`], and so is writing without geometry.
 #[derive(Debug)]
 pub struct GeoParquetFormat {
     inner: Arc<dyn FileFormat>,
@@ -248,6 +252,13 @@ impl FileFormat for GeoParquetFormat {
         conf: FileSinkConfig,
         order_requirements: Option<LexRequirement>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let options = self.inner.downcast_ref::<ParquetFormat>();
+        if let (Some(parquet), InsertOp::Append) = (options, conf.insert_op)
+            && let Some(sink) = GeoParquetSink::try_new(&conf, &input.schema(), parquet.options())?
+        {
+            let sink = Arc::new(sink);
+            return Ok(Arc::new(DataSinkExec::new(input, sink, order_requirements)));
+        }
         self.inner
             .create_writer_physical_plan(input, state, conf, order_requirements)
             .await

@@ -18,6 +18,7 @@ mod location;
 mod merge;
 mod metadata;
 mod schema;
+mod sink;
 mod write_column;
 mod write_plan;
 mod writer;

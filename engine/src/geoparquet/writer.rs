@@ -35,8 +35,8 @@ pub struct WriteOptions {
     /// A row group ends at about this size before compression of its last pages, whatever its
     /// rows: it bounds the memory of the writer when geometries are large. Default 128 MiB.
     pub row_group_bytes: usize,
-    /// Level of zstd, 1 to 22; the default 3 costs little more than 1.
-    pub zstd_level: i32,
+    /// Codec of all columns. Default zstd at level 3, which costs little more than level 1.
+    pub compression: Compression,
 }
 
 impl Default for WriteOptions {
@@ -44,7 +44,7 @@ impl Default for WriteOptions {
         Self {
             row_group_rows: 65_536,
             row_group_bytes: 128 << 20,
-            zstd_level: 3,
+            compression: Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default()),
         }
     }
 }
@@ -121,10 +121,10 @@ impl<W: Write + Send> GeoParquetWriter<W> {
     /// As [`GeoParquetWriter::try_new`], laid out as `options` say.
     ///
     /// # Errors
-    /// As [`GeoParquetWriter::try_new`]; [`Error::Statement`] for a zstd level out of range.
+    /// As [`GeoParquetWriter::try_new`].
     pub fn try_new_with_options(out: W, schema: &Schema, options: &WriteOptions) -> Result<Self> {
         let plan = WritePlan::new(schema)?;
-        let mut properties = properties(&plan, options)?;
+        let mut properties = properties(&plan, options);
         add_encoded_arrow_schema_to_metadata(&plan.portable_schema(), &mut properties);
         let arrow_options = ArrowWriterOptions::new()
             .with_properties(properties)
@@ -184,6 +184,11 @@ impl<W: Write + Send> GeoParquetWriter<W> {
         Ok(())
     }
 
+    /// Bytes that the writer holds: what it has of the row group at hand.
+    pub fn memory_size(&self) -> usize {
+        self.inner.memory_size()
+    }
+
     /// Writes what is pending and the footer.
     ///
     /// # Errors
@@ -223,15 +228,9 @@ impl<W: Write + Send> GeoParquetWriter<W> {
     }
 }
 
-fn properties(plan: &WritePlan, options: &WriteOptions) -> Result<WriterProperties> {
-    let level = ZstdLevel::try_new(options.zstd_level).map_err(|_| {
-        Error::Statement(format!(
-            "zstd has no level {}: choose 1 to 22",
-            options.zstd_level
-        ))
-    })?;
+fn properties(plan: &WritePlan, options: &WriteOptions) -> WriterProperties {
     let mut builder = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
+        .set_compression(options.compression)
         .set_max_row_group_row_count(Some(options.row_group_rows.max(1)))
         .set_max_row_group_bytes(Some(options.row_group_bytes.max(1)))
         .set_created_by(concat!("geoflow ", env!("CARGO_PKG_VERSION")).to_owned());
@@ -246,7 +245,7 @@ fn properties(plan: &WritePlan, options: &WriteOptions) -> Result<WriterProperti
             builder = builder.set_column_dictionary_enabled(column, false);
         }
     }
-    Ok(builder.build())
+    builder.build()
 }
 
 fn failed(error: ParquetError) -> Error {
