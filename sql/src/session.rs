@@ -17,7 +17,7 @@ use geoflow_engine::geoparquet::GeoParquetFormatFactory;
 
 use crate::join::{NearestJoinRule, SpatialJoinRule, SpatialQueryPlanner, nearest_function};
 use crate::object_store::LazyObjectStoreRegistry;
-use crate::url_table::enable_url_tables;
+use crate::url_table::{ParquetTableFactory, enable_url_tables};
 
 /// How many of the greatest memory users an out-of-memory message names.
 const NAMED_CONSUMERS: usize = 5;
@@ -98,6 +98,10 @@ impl SessionBuilder {
             .with_config(config)
             .with_runtime_env(Arc::new(runtime.build()?))
             .with_default_features()
+            .with_table_factory(
+                "PARQUET".to_owned(),
+                Arc::new(ParquetTableFactory::default()),
+            )
             .with_optimizer_rules(logical_rules())
             .with_query_planner(Arc::new(SpatialQueryPlanner::default()))
             .with_physical_optimizer_rules(physical_rules())

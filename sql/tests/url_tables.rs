@@ -258,3 +258,71 @@ async fn csv_and_registered_tables_still_work() {
             .is_some()
     );
 }
+
+#[tokio::test]
+async fn created_tables_name_what_is_missing() {
+    let create =
+        |location: &str| format!("CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION '{location}'");
+    let dir = TempDir::new().unwrap();
+    let empty = dir.path().display().to_string();
+    for (location, expected) in [
+        (
+            "../testdata/citys.parquet",
+            "Is ../testdata/cities.parquet meant?",
+        ),
+        (
+            "../testdata/*.nothing",
+            "no .parquet file in ../testdata/*.nothing",
+        ),
+        (empty.as_str(), "there is no .parquet file in"),
+        ("nowhere", "nowhere does not exist"),
+    ] {
+        let error = session().sql(&create(location)).await.err().unwrap();
+        let message = error.find_root().to_string();
+        assert!(message.contains(expected), "{location}: {message}");
+    }
+    for location in [
+        "../testdata/helsinki_r*.parquet",
+        "../testdata/helsinki_roads.parquet",
+    ] {
+        let session = session();
+        session.sql(&create(location)).await.unwrap();
+        let batches = session
+            .sql("SELECT count(*) FROM t")
+            .await
+            .unwrap()
+            .collect()
+            .await
+            .unwrap();
+        assert_eq!(
+            batches[0].column(0).as_primitive::<Int64Type>().value(0),
+            2504
+        );
+    }
+
+    // Declared first, filled later.
+    let session = session();
+    let target = format!("{empty}/new/");
+    fs::create_dir(&target).unwrap();
+    session
+        .sql(&format!(
+            "CREATE EXTERNAL TABLE t (n BIGINT) STORED AS PARQUET LOCATION '{target}'"
+        ))
+        .await
+        .unwrap();
+    session
+        .sql("INSERT INTO t VALUES (1), (2)")
+        .await
+        .unwrap()
+        .collect()
+        .await
+        .unwrap();
+    let batches = session
+        .sql("SELECT sum(n) FROM t")
+        .await
+        .unwrap()
+        .collect()
+        .await
+        .unwrap();
+    assert_eq!(batches[0].column(0).as_primitive::<Int64Type>().value(0), 3);
+}

@@ -11,6 +11,7 @@
 //! A registered table of that name goes first. DataFusion's own factory returns "table not found"
 //! for anything that goes wrong, and knows neither patterns on object stores nor `~`.
 
+mod create;
 mod hive;
 mod location;
 mod missing;
@@ -38,6 +39,7 @@ use parking_lot::{Mutex, RwLock};
 use url::Url;
 
 use crate::object_store::{explain_datafusion_error, explain_object_store_error};
+pub(crate) use create::ParquetTableFactory;
 use location::{Location, absolute};
 
 /// Extensions of Parquet files, the usual one first.
