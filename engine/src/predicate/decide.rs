@@ -15,6 +15,8 @@ pub(crate) fn decide(predicate: SpatialPredicate, a: &Decoded, b: &Decoded, dist
     match (a, b) {
         (Decoded::Empty, Decoded::Empty) => predicate == SpatialPredicate::Equals,
         (Decoded::Empty, _) | (_, Decoded::Empty) => false,
+        // As PostGIS does, so that invalid geometries equal themselves too.
+        _ if predicate == SpatialPredicate::Equals && a.is_identical(b) => true,
         (Decoded::One(a), Decoded::One(b)) => decide_shapes(predicate, a, b, distance),
         _ => decide_mixed(predicate, a, b, distance),
     }

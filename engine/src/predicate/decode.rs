@@ -3,6 +3,7 @@
 use geo_types::{Coord, Geometry, LineString};
 
 use super::decoded::Decoded;
+use super::matrix::Location;
 use super::orient::{compare, orient};
 use super::shape::{Kind, Shape};
 use crate::geometry::Bounds;
@@ -218,13 +219,20 @@ impl Builder {
         }
     }
 
-    fn finish(self) -> Decoded {
-        let points = (!self.points.is_empty()).then(|| Shape::points(self.points));
-        let lines = self.lines.finish(Kind::Line);
-        let areas = join_disjoint(self.areas)
-            .into_iter()
-            .filter_map(|a| a.finish(Kind::Area));
-        Decoded::from_parts(points.into_iter().chain(lines).chain(areas).collect())
+    fn finish(mut self) -> Decoded {
+        let mut parts: Vec<Shape> = self.lines.finish(Kind::Line).into_iter().collect();
+        let areas = join_disjoint(self.areas).into_iter();
+        parts.extend(areas.filter_map(|a| a.finish(Kind::Area)));
+        // A point on another element adds nothing.
+        self.points.retain(|p| {
+            parts
+                .iter()
+                .all(|part| part.locate(*p) == Location::Exterior)
+        });
+        if !self.points.is_empty() {
+            parts.insert(0, Shape::points(self.points));
+        }
+        Decoded::from_parts(parts)
     }
 }
 

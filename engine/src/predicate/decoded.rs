@@ -66,6 +66,15 @@ impl Decoded {
         }
     }
 
+    /// Whether both have the same vertices in the same order.
+    pub(crate) fn is_identical(&self, other: &Decoded) -> bool {
+        let same = |(a, b): (&Shape, &Shape)| {
+            a.kind == b.kind && a.coords == b.coords && a.starts == b.starts
+        };
+        let (a, b) = (self.parts(), other.parts());
+        a.len() == b.len() && a.iter().zip(b).all(same)
+    }
+
     /// The greatest dimension of a part; a point's for EMPTY.
     pub(crate) fn kind(&self) -> Kind {
         let kinds = self.parts().iter().map(|part| part.kind);

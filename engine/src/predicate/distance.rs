@@ -10,7 +10,7 @@ use geo_types::Coord;
 
 use super::intersects::intersects;
 use super::matrix::Location;
-use super::orient::{Meet, meet, orient};
+use super::orient::{Meet, meet, on_segment, orient};
 use super::shape::{Kind, Shape};
 use crate::geometry::Bounds;
 
@@ -87,11 +87,15 @@ fn point_segment_extreme(p: Coord<f64>, a: Coord<f64>, b: Coord<f64>) -> f64 {
     };
     let (sa, sb) = (scaled(a), scaled(b));
     let square = (sb.x - sa.x).powi(2) + (sb.y - sa.y).powi(2);
-    if square.is_normal() {
+    let distance = if square.is_normal() {
         point_segment(scaled(p), sa, sb) / scale
     } else {
         point_point(p, a).min(point_point(p, b))
+    };
+    if distance == 0.0 && !on_segment(a, b, p) {
+        return f64::from_bits(1);
     }
+    distance
 }
 
 /// The distance of two rectangles, zero if they meet.
