@@ -9,6 +9,7 @@
 //! # }
 //! ```
 
+pub mod functions;
 pub mod join;
 pub mod object_store;
 mod session;

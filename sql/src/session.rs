@@ -15,6 +15,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use geoflow_engine::geoparquet::GeoParquetFormatFactory;
 
+use crate::functions;
 use crate::join::{NearestJoinRule, SpatialJoinRule, SpatialQueryPlanner, nearest_function};
 use crate::object_store::LazyObjectStoreRegistry;
 use crate::url_table::{ParquetTableFactory, enable_url_tables};
@@ -108,6 +109,7 @@ impl SessionBuilder {
             .build();
         state.register_file_format(Arc::new(GeoParquetFormatFactory::new()), true)?;
         let context = enable_url_tables(SessionContext::new_with_state(state));
+        functions::register(&context);
         context.register_udf(nearest_function());
         Ok(Session { context })
     }

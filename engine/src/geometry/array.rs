@@ -123,6 +123,19 @@ impl GeometryArray {
         (x.is_finite() && y.is_finite()).then_some(Coord { x, y })
     }
 
+    /// The same values as WKB, with Z and M: a native layout is converted, WKB is shared.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when a native value cannot be converted.
+    pub fn to_wkb(&self) -> Result<Self> {
+        let Values::Native(array) = &self.values else {
+            return Ok(self.clone());
+        };
+        let wkb = geoarrow_array::cast::to_wkb_view(array.as_ref())
+            .map_err(|e| Error::Data(e.to_string()))?;
+        Self::try_new(&wkb.to_array_ref(), &GeometryType::wkb(None))
+    }
+
     /// Decodes row `i` to x and y (Z and M are dropped); `None` for NULL. POINT EMPTY becomes an
     /// empty MULTIPOINT.
     ///

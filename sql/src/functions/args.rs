@@ -1,0 +1,208 @@
+//! Arguments of one batch. A constant is one value however many rows there are, and is decoded
+//! once at most.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use arrow::array::builder::BinaryViewBuilder;
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, StringViewArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
+use datafusion::error::Result;
+use geo::Geometry;
+use geoflow_engine::Error;
+use geoflow_engine::crs::Crs;
+use geoflow_engine::geometry::{Bounds, GeometryArray, GeometryType, wkt_to_wkb};
+
+use super::planning;
+
+/// One argument.
+#[derive(Debug)]
+pub(super) enum Arg {
+    Geometry(GeometryArg),
+    Number(Float64Array),
+    Integer(Int64Array),
+    Text(StringViewArray),
+}
+
+impl Arg {
+    pub(super) fn number(values: &ArrayRef) -> Result<Self> {
+        Ok(Arg::Number(
+            cast(values, &DataType::Float64)?
+                .as_primitive::<Float64Type>()
+                .clone(),
+        ))
+    }
+
+    pub(super) fn integer(values: &ArrayRef) -> Result<Self> {
+        Ok(Arg::Integer(
+            cast(values, &DataType::Int64)?
+                .as_primitive::<Int64Type>()
+                .clone(),
+        ))
+    }
+
+    pub(super) fn text(values: &ArrayRef) -> Result<Self> {
+        Ok(Arg::Text(
+            cast(values, &DataType::Utf8View)?.as_string_view().clone(),
+        ))
+    }
+}
+
+/// A geometry argument: a column of the batch, or a constant.
+#[derive(Debug)]
+pub(super) struct GeometryArg {
+    array: GeometryArray,
+    crs: Option<Crs>,
+    constant: bool,
+    /// What messages call it.
+    place: String,
+    /// The values as WKB, once a function asks for bytes.
+    wkb: OnceCell<GeometryArray>,
+    decoded: OnceCell<Option<Geometry<f64>>>,
+}
+
+impl GeometryArg {
+    /// Takes a column, or a constant as an array of one.
+    pub(super) fn try_new(values: &ArrayRef, field: &Field, constant: bool) -> Result<Self, Error> {
+        let place = match constant {
+            true => String::new(),
+            false => format!(" in column \"{}\"", field.name()),
+        };
+        let ty = planning::geometry_type(field)?;
+        let mut values = Arc::clone(values);
+        let ty = match ty {
+            Some(ty) => ty,
+            None => {
+                values = text_to_wkb(&values, &place)?;
+                GeometryType::wkb(None)
+            }
+        };
+        Ok(Self {
+            array: GeometryArray::try_new(&values, &ty)?,
+            crs: ty.crs,
+            constant,
+            place,
+            wkb: OnceCell::new(),
+            decoded: OnceCell::new(),
+        })
+    }
+
+    /// The CRS of the column.
+    pub(super) fn crs(&self) -> Option<&Crs> {
+        self.crs.as_ref()
+    }
+
+    /// The values, one for a constant.
+    pub(super) fn array(&self) -> &GeometryArray {
+        &self.array
+    }
+
+    /// Whether this is one value for all rows.
+    pub(super) fn is_constant(&self) -> bool {
+        self.constant
+    }
+
+    fn at(&self, row: usize) -> usize {
+        if self.constant { 0 } else { row }
+    }
+
+    /// Says in which column, or that it is the constant, a geometry is invalid.
+    pub(super) fn placed(&self, error: Error) -> Error {
+        match error {
+            Error::Geometry { reason, .. } if self.constant => {
+                Error::Data(format!("invalid geometry: {reason}"))
+            }
+            Error::Geometry { row, reason } => Error::Data(format!(
+                "invalid geometry{}, row {row} of its batch: {reason}",
+                self.place
+            )),
+            other => other,
+        }
+    }
+
+    /// The same for a reason without a row.
+    pub(super) fn invalid(&self, row: usize, reason: impl ToString) -> Error {
+        self.placed(Error::Geometry {
+            row,
+            reason: reason.to_string(),
+        })
+    }
+
+    /// The decoded value of a row that is not NULL.
+    pub(super) fn geometry(&self, row: usize) -> Result<Cow<'_, Geometry<f64>>, Error> {
+        let value = if self.constant {
+            if self.decoded.get().is_none() {
+                let value = self.array.geometry(0).map_err(|e| self.placed(e))?;
+                // Nobody else can have set it: cells are not shared between threads.
+                let _ = self.decoded.set(value);
+            }
+            self.decoded
+                .get()
+                .and_then(Option::as_ref)
+                .map(Cow::Borrowed)
+        } else {
+            self.array
+                .geometry(row)
+                .map_err(|e| self.placed(e))?
+                .map(Cow::Owned)
+        };
+        value.ok_or_else(|| Error::Internal("a NULL geometry was asked for".into()))
+    }
+
+    /// The WKB of a row that is not NULL. A native column is converted as a whole, once.
+    pub(super) fn wkb(&self, row: usize) -> Result<&[u8], Error> {
+        let array = match self.wkb.get() {
+            Some(array) => array,
+            None => {
+                let array = self
+                    .array
+                    .to_wkb()
+                    .map_err(|e| Error::Data(format!("invalid geometries{}: {e}", self.place)))?;
+                self.wkb.get_or_init(|| array)
+            }
+        };
+        array
+            .wkb(self.at(row))
+            .ok_or_else(|| Error::Internal("the WKB of a NULL geometry was asked for".into()))
+    }
+
+    /// The rectangle of a row that is not NULL.
+    pub(super) fn bounds(&self, row: usize) -> Result<Bounds, Error> {
+        self.array.bounds(self.at(row)).map_err(|e| self.placed(e))
+    }
+}
+
+/// Text where a geometry is expected is WKT, as in PostGIS. NULL of no type stays NULL.
+fn text_to_wkb(values: &ArrayRef, place: &str) -> Result<ArrayRef, Error> {
+    let broken = |e: arrow::error::ArrowError| Error::Internal(e.to_string());
+    if values.data_type() == &DataType::Null {
+        return cast(values, &DataType::BinaryView).map_err(broken);
+    }
+    let text = cast(values, &DataType::Utf8View).map_err(broken)?;
+    let mut all = BinaryViewBuilder::with_capacity(text.len());
+    let mut bytes = vec![];
+    for (row, value) in text.as_string_view().iter().enumerate() {
+        match value {
+            None => all.append_null(),
+            Some(value) => {
+                bytes.clear();
+                wkt_to_wkb(value, &mut bytes).map_err(|e| match place {
+                    "" => Error::Data(format!("invalid WKT: {e}")),
+                    _ => Error::Data(format!("invalid WKT{place}, row {row} of its batch: {e}")),
+                })?;
+                all.try_append_value(&bytes).map_err(broken)?;
+            }
+        }
+    }
+    Ok(Arc::new(all.finish()))
+}
+
+/// Puts an invalid geometry into the column that it comes from.
+pub(super) fn whose(a: &GeometryArg, b: &GeometryArg, error: Error) -> Error {
+    match &error {
+        Error::Geometry { row, .. } if a.array().geometry(*row).is_err() => a.placed(error),
+        _ => b.placed(error),
+    }
+}

@@ -1,0 +1,274 @@
+//! One call over one batch: its arguments, the rows to be computed, and how results are built.
+
+use std::sync::Arc;
+
+use arrow::array::builder::{BinaryViewBuilder, StringViewBuilder};
+use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int32Array};
+use arrow::buffer::NullBuffer;
+use datafusion::common::ScalarValue;
+use datafusion::error::Result;
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
+use geoflow_engine::Error;
+
+use super::args::{Arg, GeometryArg};
+use super::definition::{Function, Kind};
+use super::planning;
+
+/// One call over one batch.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    function: &'a Function,
+    args: Vec<Arg>,
+    constant: Vec<bool>,
+    rows: usize,
+    /// Rows without a NULL argument, `None` if that is all.
+    valid: Option<NullBuffer>,
+}
+
+impl<'a> Call<'a> {
+    /// Evaluates a function over a batch. Constants alone give a constant.
+    pub(super) fn evaluate(
+        function: &'a Function,
+        args: &ScalarFunctionArgs,
+    ) -> Result<ColumnarValue> {
+        let null = |value: &ColumnarValue| match value {
+            ColumnarValue::Scalar(value) => value.is_null(),
+            ColumnarValue::Array(_) => false,
+        };
+        if args.args.iter().any(null) {
+            let null = ScalarValue::try_from(args.return_field.data_type())?;
+            return Ok(ColumnarValue::Scalar(null));
+        }
+        let scalar = args
+            .args
+            .iter()
+            .all(|value| matches!(value, ColumnarValue::Scalar(_)));
+        let call = Self::try_new(function, args, scalar)?;
+        let values = (function.evaluate)(&call)?;
+        Ok(match scalar {
+            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
+            false => ColumnarValue::Array(values),
+        })
+    }
+
+    fn try_new(function: &'a Function, args: &ScalarFunctionArgs, scalar: bool) -> Result<Self> {
+        let parameters = planning::matching_signature(function, &args.arg_fields)?;
+        let mut converted = Vec::with_capacity(args.args.len());
+        let mut constants = Vec::with_capacity(args.args.len());
+        let mut valid = None;
+        for ((parameter, value), field) in parameters.iter().zip(&args.args).zip(&args.arg_fields) {
+            let (values, constant) = match value {
+                ColumnarValue::Array(values) => (Arc::clone(values), false),
+                ColumnarValue::Scalar(value) => (value.to_array_of_size(1)?, true),
+            };
+            if !constant {
+                valid = NullBuffer::union(valid.as_ref(), values.logical_nulls().as_ref());
+            }
+            constants.push(constant);
+            converted.push(match parameter.kind {
+                Kind::Geometry | Kind::Binary => Arg::Geometry(
+                    GeometryArg::try_new(&values, field, constant)
+                        .map_err(|e| named(function, e))?,
+                ),
+                Kind::Number => Arg::number(&values)?,
+                Kind::Integer => Arg::integer(&values)?,
+                Kind::Text => Arg::text(&values)?,
+            });
+        }
+        Ok(Self {
+            function,
+            args: converted,
+            constant: constants,
+            rows: if scalar { 1 } else { args.number_rows },
+            valid,
+        })
+    }
+
+    /// How many arguments there are.
+    pub(super) fn arity(&self) -> usize {
+        self.args.len()
+    }
+
+    /// How many values are to be computed.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Rows without a NULL argument, `None` if that is all.
+    pub(super) fn valid(&self) -> Option<&NullBuffer> {
+        self.valid.as_ref()
+    }
+
+    /// A geometry argument.
+    pub(super) fn geometry(&self, i: usize) -> Result<&GeometryArg> {
+        match self.args.get(i) {
+            Some(Arg::Geometry(arg)) => Ok(arg),
+            _ => Err(self.not_there(i)),
+        }
+    }
+
+    /// A number argument, by row.
+    pub(super) fn number(&self, i: usize) -> Result<impl Fn(usize) -> f64 + '_> {
+        match self.args.get(i) {
+            Some(Arg::Number(values)) => {
+                let constant = self.constant[i];
+                Ok(move |row| values.value(if constant { 0 } else { row }))
+            }
+            _ => Err(self.not_there(i)),
+        }
+    }
+
+    /// A number argument that is a constant.
+    pub(super) fn constant_number(&self, i: usize) -> Option<f64> {
+        match self.args.get(i) {
+            Some(Arg::Number(values)) if self.constant[i] => Some(values.value(0)),
+            _ => None,
+        }
+    }
+
+    /// A whole number argument, by row.
+    pub(super) fn integer(&self, i: usize) -> Result<impl Fn(usize) -> i64 + '_> {
+        match self.args.get(i) {
+            Some(Arg::Integer(values)) => {
+                let constant = self.constant[i];
+                Ok(move |row| values.value(if constant { 0 } else { row }))
+            }
+            _ => Err(self.not_there(i)),
+        }
+    }
+
+    /// A text argument, by row.
+    pub(super) fn text<'s>(&'s self, i: usize) -> Result<impl Fn(usize) -> &'s str + 's> {
+        match self.args.get(i) {
+            Some(Arg::Text(values)) => {
+                let constant = self.constant[i];
+                Ok(move |row| values.value(if constant { 0 } else { row }))
+            }
+            _ => Err(self.not_there(i)),
+        }
+    }
+
+    /// What is wrong with the value of a row, for arguments that are no geometries.
+    pub(super) fn invalid(&self, row: usize, reason: impl std::fmt::Display) -> Error {
+        match self.constant.iter().all(|constant| *constant) {
+            true => Error::Data(reason.to_string()),
+            false => Error::Data(format!("row {row} of its batch: {reason}")),
+        }
+    }
+
+    fn not_there(&self, i: usize) -> datafusion::error::DataFusionError {
+        Error::Internal(format!(
+            "argument {i} of {} has another kind than its definition says",
+            self.function.name
+        ))
+        .into()
+    }
+
+    /// Computes every row without a NULL argument; the others are NULL.
+    fn each<T>(
+        &self,
+        mut value: impl FnMut(usize) -> Result<Option<T>, Error>,
+        mut append: impl FnMut(Option<T>) -> Result<()>,
+    ) -> Result<()> {
+        for row in 0..self.rows {
+            let valid = self.valid.as_ref().is_none_or(|valid| valid.is_valid(row));
+            append(match valid {
+                true => value(row).map_err(|e| named(self.function, e))?,
+                false => None,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A column of booleans, NULL where there is none.
+    pub(super) fn booleans(
+        &self,
+        value: impl FnMut(usize) -> Result<Option<bool>, Error>,
+    ) -> Result<ArrayRef> {
+        let mut all = Vec::with_capacity(self.rows);
+        self.each(value, |value| {
+            all.push(value);
+            Ok(())
+        })?;
+        Ok(Arc::new(BooleanArray::from(all)))
+    }
+
+    /// A column of numbers, NULL where there is none.
+    pub(super) fn numbers(
+        &self,
+        value: impl FnMut(usize) -> Result<Option<f64>, Error>,
+    ) -> Result<ArrayRef> {
+        let mut all = Vec::with_capacity(self.rows);
+        self.each(value, |value| {
+            all.push(value);
+            Ok(())
+        })?;
+        Ok(Arc::new(Float64Array::from(all)))
+    }
+
+    /// A column of counts, NULL where there is none.
+    pub(super) fn integers(
+        &self,
+        value: impl FnMut(usize) -> Result<Option<i32>, Error>,
+    ) -> Result<ArrayRef> {
+        let mut all = Vec::with_capacity(self.rows);
+        self.each(value, |value| {
+            all.push(value);
+            Ok(())
+        })?;
+        Ok(Arc::new(Int32Array::from(all)))
+    }
+
+    /// A column of text: the closure writes a value into an empty buffer.
+    pub(super) fn texts(
+        &self,
+        mut write: impl FnMut(usize, &mut String) -> Result<(), Error>,
+    ) -> Result<ArrayRef> {
+        let mut all = StringViewBuilder::with_capacity(self.rows);
+        let mut buffer = String::new();
+        for row in 0..self.rows {
+            if self.valid.as_ref().is_some_and(|valid| valid.is_null(row)) {
+                all.append_null();
+                continue;
+            }
+            buffer.clear();
+            write(row, &mut buffer).map_err(|e| named(self.function, e))?;
+            all.try_append_value(&buffer)?;
+        }
+        Ok(Arc::new(all.finish()))
+    }
+
+    /// A column of bytes or geometries: the closure writes a value into an empty buffer and says
+    /// whether there is one.
+    pub(super) fn binaries(
+        &self,
+        mut write: impl FnMut(usize, &mut Vec<u8>) -> Result<bool, Error>,
+    ) -> Result<ArrayRef> {
+        let mut all = BinaryViewBuilder::with_capacity(self.rows);
+        let mut buffer = Vec::new();
+        for row in 0..self.rows {
+            if self.valid.as_ref().is_some_and(|valid| valid.is_null(row)) {
+                all.append_null();
+                continue;
+            }
+            buffer.clear();
+            match write(row, &mut buffer).map_err(|e| named(self.function, e))? {
+                true => all.try_append_value(&buffer)?,
+                false => all.append_null(),
+            }
+        }
+        Ok(Arc::new(all.finish()))
+    }
+
+    /// Puts the name of the function before an error of the engine.
+    pub(super) fn named(&self, error: Error) -> Error {
+        named(self.function, error)
+    }
+}
+
+fn named(function: &Function, error: Error) -> Error {
+    match error {
+        Error::Data(message) => Error::Data(format!("{}: {message}", function.name)),
+        other => other,
+    }
+}

@@ -1,0 +1,189 @@
+//! What is decided when a call is planned: its signature, its CRS, the field it returns.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::{ScalarValue, plan_err};
+use datafusion::error::Result;
+use datafusion::logical_expr::ReturnFieldArgs;
+use geoflow_engine::Error;
+use geoflow_engine::crs::{Crs, check_same_crs};
+use geoflow_engine::geometry::GeometryType;
+
+use super::definition::{CrsRule, Function, Kind, Parameter, Returns};
+
+/// The field that a call returns.
+///
+/// # Errors
+/// Arguments that fit no signature (the message shows them all), two different CRS, a CRS that
+/// is no constant or not understood.
+pub(super) fn return_field(function: &Function, args: &ReturnFieldArgs<'_>) -> Result<FieldRef> {
+    let parameters = matching_signature(function, args.arg_fields)?;
+    let crs = common_crs(function, parameters, args.arg_fields)?;
+    let data_type = match function.returns {
+        Returns::Boolean => DataType::Boolean,
+        Returns::Number => DataType::Float64,
+        Returns::Integer => DataType::Int32,
+        Returns::Text => DataType::Utf8View,
+        Returns::Binary | Returns::Geometry(_) => DataType::BinaryView,
+    };
+    let field = Field::new(function.name.to_ascii_lowercase(), data_type, true);
+    Ok(Arc::new(match function.returns {
+        Returns::Geometry(rule) => {
+            let crs = match rule {
+                CrsRule::Arguments => crs,
+                CrsRule::LonLat => Some(Crs::lon_lat()),
+                CrsRule::Argument(i) => crs_argument(function, parameters, args, i)?,
+            };
+            GeometryType::wkb(crs).apply_to(field)
+        }
+        _ => field,
+    }))
+}
+
+/// The first signature that the argument types fit.
+pub(super) fn matching_signature(
+    function: &Function,
+    fields: &[FieldRef],
+) -> Result<&'static [Parameter]> {
+    // Broken extension metadata would otherwise read as a wrong type.
+    for field in fields {
+        GeometryType::from_field(field)?;
+    }
+    let fits = |parameters: &&&'static [Parameter]| {
+        parameters.len() == fields.len()
+            && parameters
+                .iter()
+                .zip(fields)
+                .all(|(parameter, field)| takes(parameter.kind, field))
+    };
+    if let Some(parameters) = function.signatures.iter().find(fits) {
+        return Ok(parameters);
+    }
+    let given: Vec<String> = fields.iter().map(|field| describe(field)).collect();
+    let lines = function.signature_text();
+    let plural = match function.signatures.len() {
+        1 => "",
+        _ => "s",
+    };
+    plan_err!(
+        "{}({}): these arguments fit no signature of the function. It has the signature{plural}\n  {}",
+        function.name,
+        given.join(", "),
+        lines.replace('\n', "\n  ")
+    )
+}
+
+/// The type of a geometry argument, `None` for text (WKT) and NULL.
+pub(super) fn geometry_type(field: &Field) -> Result<Option<GeometryType>, Error> {
+    if let Some(ty) = GeometryType::from_field(field)? {
+        return Ok(Some(ty));
+    }
+    Ok(match field.data_type() {
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
+            Some(GeometryType::wkb(None))
+        }
+        _ => None,
+    })
+}
+
+fn takes(kind: Kind, field: &Field) -> bool {
+    let data_type = match field.data_type() {
+        DataType::Null => return true,
+        DataType::Dictionary(_, values) => values.as_ref(),
+        other => other,
+    };
+    match kind {
+        Kind::Geometry => is_text(data_type) || matches!(geometry_type(field), Ok(Some(_))),
+        Kind::Number => data_type.is_numeric(),
+        Kind::Integer => data_type.is_integer(),
+        Kind::Text => is_text(data_type),
+        Kind::Binary => matches!(
+            data_type,
+            DataType::Binary | DataType::LargeBinary | DataType::BinaryView
+        ),
+    }
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    )
+}
+
+/// What a person calls the type of an argument.
+fn describe(field: &Field) -> String {
+    match (geometry_type(field), field.data_type()) {
+        (_, DataType::Null) => "NULL".into(),
+        (Ok(Some(_)), _) => "geometry".into(),
+        (_, data_type) if is_text(data_type) => "text".into(),
+        (_, data_type) if data_type.is_integer() => "integer".into(),
+        (_, data_type) if data_type.is_numeric() => "number".into(),
+        (_, DataType::Struct(_)) => "struct".into(),
+        (_, data_type) => data_type.to_string().to_ascii_lowercase(),
+    }
+}
+
+/// The CRS that all geometry arguments share, as far as it is known.
+fn common_crs(
+    function: &Function,
+    parameters: &[Parameter],
+    fields: &[FieldRef],
+) -> Result<Option<Crs>> {
+    let mut known: Option<(&str, Crs)> = None;
+    for (parameter, field) in parameters.iter().zip(fields) {
+        if parameter.kind != Kind::Geometry {
+            continue;
+        }
+        let Some(crs) = geometry_type(field)?.and_then(|ty| ty.crs) else {
+            continue;
+        };
+        match &known {
+            None => known = Some((field.name(), crs)),
+            Some((name, first)) => {
+                check_same_crs(name, Some(first), field.name(), Some(&crs), function.name)?;
+            }
+        }
+    }
+    Ok(known.map(|(_, crs)| crs))
+}
+
+/// The CRS that a constant argument names.
+fn crs_argument(
+    function: &Function,
+    parameters: &[Parameter],
+    args: &ReturnFieldArgs<'_>,
+    i: usize,
+) -> Result<Option<Crs>> {
+    let Some(parameter) = parameters.get(i) else {
+        return Ok(None);
+    };
+    let Some(value) = args.scalar_arguments.get(i).copied().flatten() else {
+        return plan_err!(
+            "the argument \"{}\" of {} must be a constant: a column of geometries has one CRS",
+            parameter.name,
+            function.name
+        );
+    };
+    crs_constant(value)
+}
+
+/// The CRS of a constant: an EPSG code as a number or text, or an authority and a code.
+pub(super) fn crs_constant(value: &ScalarValue) -> Result<Option<Crs>> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let code = match value.cast_to(&DataType::Int64) {
+        Ok(ScalarValue::Int64(Some(code))) => code,
+        _ => {
+            let text = value.to_string();
+            return Ok(Some(Crs::from_authority_code(&text)?));
+        }
+    };
+    match code {
+        0 => Ok(None),
+        1.. => Ok(Some(Crs::from_authority_code(&format!("EPSG:{code}"))?)),
+        _ => plan_err!("{code} is no EPSG code: they are positive, and 0 means unknown"),
+    }
+}

@@ -1,0 +1,449 @@
+//! Walks the registry: every function, in every form its arguments can have. A new function is
+//! tested by being defined.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, BinaryArray, BinaryViewArray, FixedSizeListArray, Float64Array, Int64Array,
+    LargeBinaryArray, StringArray, StructArray, new_null_array,
+};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::common::ScalarValue;
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF};
+use datafusion::prelude::SessionContext;
+use geoflow_engine::geometry::{GeometryType, wkt_to_wkb};
+
+use super::{CrsRule, Function, Kind, Returns, all_functions, definition, definitions, register};
+
+/// A point, NULL, EMPTY, another point.
+const POINTS: [Option<(f64, f64)>; 4] = [
+    Some((1.0, 2.0)),
+    None,
+    Some((f64::NAN, f64::NAN)),
+    Some((3.0, 4.0)),
+];
+const TEXT: [Option<&str>; 4] = [
+    Some("POINT(1 2)"),
+    None,
+    Some("POINT EMPTY"),
+    Some("POINT(3 4)"),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Encoding {
+    Binary,
+    BinaryWithoutMetadata,
+    LargeBinary,
+    BinaryView,
+    Wkt,
+    Separated,
+    Interleaved,
+}
+
+const ENCODINGS: [Encoding; 7] = [
+    Encoding::Binary,
+    Encoding::BinaryWithoutMetadata,
+    Encoding::LargeBinary,
+    Encoding::BinaryView,
+    Encoding::Wkt,
+    Encoding::Separated,
+    Encoding::Interleaved,
+];
+
+fn geometries(encoding: Encoding) -> (ArrayRef, FieldRef) {
+    let wkb: Vec<Option<Vec<u8>>> = TEXT
+        .iter()
+        .map(|text| {
+            text.map(|text| {
+                let mut bytes = vec![];
+                wkt_to_wkb(text, &mut bytes).unwrap();
+                bytes
+            })
+        })
+        .collect();
+    let labelled = |array: ArrayRef| {
+        let field = Field::new("g", array.data_type().clone(), true);
+        let field = GeometryType::wkb(None).apply_to(field);
+        (array, Arc::new(field))
+    };
+    let native = |array: ArrayRef| {
+        let metadata = [(
+            "ARROW:extension:name".to_string(),
+            "geoarrow.point".to_string(),
+        )];
+        let field = Field::new("g", array.data_type().clone(), true);
+        (array, Arc::new(field.with_metadata(metadata.into())))
+    };
+    let nulls = NullBuffer::from_iter(POINTS.iter().map(Option::is_some));
+    let xy = |i: usize| -> Vec<f64> {
+        POINTS
+            .iter()
+            .map(|p| p.map_or(0.0, |p| if i == 0 { p.0 } else { p.1 }))
+            .collect()
+    };
+    match encoding {
+        Encoding::Binary => labelled(Arc::new(
+            wkb.iter().map(Option::as_deref).collect::<BinaryArray>(),
+        )),
+        Encoding::BinaryWithoutMetadata => {
+            let array = wkb.iter().map(Option::as_deref).collect::<BinaryArray>();
+            (
+                Arc::new(array),
+                Arc::new(Field::new("g", DataType::Binary, true)),
+            )
+        }
+        Encoding::LargeBinary => labelled(Arc::new(
+            wkb.iter()
+                .map(Option::as_deref)
+                .collect::<LargeBinaryArray>(),
+        )),
+        Encoding::BinaryView => labelled(Arc::new(
+            wkb.iter()
+                .map(Option::as_deref)
+                .collect::<BinaryViewArray>(),
+        )),
+        Encoding::Wkt => (
+            Arc::new(TEXT.iter().copied().collect::<StringArray>()),
+            Arc::new(Field::new("g", DataType::Utf8, true)),
+        ),
+        Encoding::Separated => {
+            let fields: Fields = ["x", "y"]
+                .map(|name| Field::new(name, DataType::Float64, false))
+                .to_vec()
+                .into();
+            let columns: Vec<ArrayRef> = (0..2)
+                .map(|i| Arc::new(Float64Array::from(xy(i))) as ArrayRef)
+                .collect();
+            native(Arc::new(StructArray::new(fields, columns, Some(nulls))))
+        }
+        Encoding::Interleaved => {
+            let values: Vec<f64> = xy(0)
+                .into_iter()
+                .zip(xy(1))
+                .flat_map(|(x, y)| [x, y])
+                .collect();
+            let item = Arc::new(Field::new("xy", DataType::Float64, false));
+            native(Arc::new(FixedSizeListArray::new(
+                item,
+                2,
+                Arc::new(Float64Array::from(values)),
+                Some(nulls),
+            )))
+        }
+    }
+}
+
+/// Values for an argument: four rows, the second NULL, or a constant where it must be one.
+fn argument(
+    function: &Function,
+    signature: usize,
+    i: usize,
+    encoding: Encoding,
+) -> (ColumnarValue, FieldRef) {
+    let parameter = function.signatures[signature][i];
+    if let Returns::Geometry(CrsRule::Argument(crs)) = function.returns
+        && crs == i
+    {
+        let value = match parameter.kind {
+            Kind::Text => ScalarValue::from("EPSG:3067"),
+            _ => ScalarValue::Int64(Some(3067)),
+        };
+        let field = Arc::new(Field::new(parameter.name, value.data_type(), false));
+        return (ColumnarValue::Scalar(value), field);
+    }
+    let (array, field): (ArrayRef, FieldRef) = match parameter.kind {
+        Kind::Geometry => geometries(encoding),
+        Kind::Binary => match encoding {
+            Encoding::LargeBinary | Encoding::BinaryView => geometries(encoding),
+            _ => geometries(Encoding::BinaryWithoutMetadata),
+        },
+        Kind::Number => {
+            let value = i as f64;
+            let array = Float64Array::from(vec![Some(value), None, Some(value), Some(value)]);
+            (
+                Arc::new(array),
+                Arc::new(Field::new("n", DataType::Float64, true)),
+            )
+        }
+        Kind::Integer => {
+            let array = Int64Array::from(vec![Some(1), None, Some(1), Some(1)]);
+            (
+                Arc::new(array),
+                Arc::new(Field::new("n", DataType::Int64, true)),
+            )
+        }
+        Kind::Text => {
+            let text = match parameter.name {
+                "json" => [
+                    Some("{\"type\":\"Point\",\"coordinates\":[1,2]}"),
+                    None,
+                    Some("{\"type\":\"Point\",\"coordinates\":[]}"),
+                    Some("{\"type\":\"Point\",\"coordinates\":[3,4]}"),
+                ],
+                "wkt" => TEXT,
+                other => panic!(
+                    "{}: give the text argument {other} test values",
+                    function.name
+                ),
+            };
+            let array = text.into_iter().collect::<StringArray>();
+            (
+                Arc::new(array),
+                Arc::new(Field::new("t", DataType::Utf8, true)),
+            )
+        }
+    };
+    (ColumnarValue::Array(array), field)
+}
+
+fn call(udf: &ScalarUDF, args: &[(ColumnarValue, FieldRef)], rows: usize) -> Result<ColumnarValue> {
+    let arg_fields: Vec<FieldRef> = args.iter().map(|(_, field)| Arc::clone(field)).collect();
+    let scalars: Vec<Option<&ScalarValue>> = args
+        .iter()
+        .map(|(value, _)| match value {
+            ColumnarValue::Scalar(value) => Some(value),
+            ColumnarValue::Array(_) => None,
+        })
+        .collect();
+    let return_field = udf.return_field_from_args(ReturnFieldArgs {
+        arg_fields: &arg_fields,
+        scalar_arguments: &scalars,
+    })?;
+    let is_geometry = GeometryType::from_field(&return_field)?.is_some();
+    let returns = definition(udf).unwrap().returns;
+    assert_eq!(is_geometry, matches!(returns, Returns::Geometry(_)));
+    udf.invoke_with_args(ScalarFunctionArgs {
+        args: args.iter().map(|(value, _)| value.clone()).collect(),
+        arg_fields,
+        number_rows: rows,
+        return_field,
+        config_options: Arc::new(ConfigOptions::default()),
+    })
+}
+
+fn every_signature(mut test: impl FnMut(&'static Function, &ScalarUDF, usize)) {
+    for udf in all_functions() {
+        let function = definition(&udf).unwrap();
+        for signature in 0..function.signatures.len() {
+            test(function, &udf, signature);
+        }
+    }
+}
+
+fn arguments(
+    function: &Function,
+    signature: usize,
+    encoding: Encoding,
+) -> Vec<(ColumnarValue, FieldRef)> {
+    (0..function.signatures[signature].len())
+        .map(|i| argument(function, signature, i, encoding))
+        .collect()
+}
+
+fn text(array: &dyn Array) -> Vec<String> {
+    let options = FormatOptions::default().with_null("NULL");
+    let formatter = ArrayFormatter::try_new(array, &options).unwrap();
+    (0..array.len())
+        .map(|i| formatter.value(i).to_string())
+        .collect()
+}
+
+#[test]
+fn names_are_unique_and_documented() {
+    let mut names = HashSet::new();
+    for function in definitions() {
+        for name in std::iter::once(&function.name).chain(function.aliases) {
+            assert!(names.insert(name.to_ascii_lowercase()), "{name} twice");
+            assert!(name.starts_with("ST_"), "{name}");
+        }
+        assert!(!function.signatures.is_empty());
+        for text in [function.about, function.empty] {
+            assert!(text.ends_with('.'), "{}: {text}", function.name);
+        }
+    }
+    for udf in all_functions() {
+        assert!(udf.documentation().unwrap().sql_example.is_some());
+    }
+}
+
+#[tokio::test]
+async fn every_example_is_true() {
+    let context = SessionContext::new();
+    register(&context);
+    for function in definitions() {
+        let (example, expected) = function.example;
+        assert!(
+            example.contains(&format!("{}(", function.name)),
+            "{example}"
+        );
+        let batches = context
+            .sql(&format!("SELECT {example}"))
+            .await
+            .unwrap()
+            .collect()
+            .await
+            .unwrap();
+        assert_eq!(text(batches[0].column(0)), [expected], "{example}");
+    }
+}
+
+#[test]
+fn columns_in_every_encoding() {
+    every_signature(|function, udf, signature| {
+        let mut first: Option<Vec<String>> = None;
+        for encoding in ENCODINGS {
+            let args = arguments(function, signature, encoding);
+            let what = format!("{} {signature} {encoding:?}", function.name);
+            let value = call(udf, &args, 4).unwrap_or_else(|e| panic!("{what}: {e}"));
+            let ColumnarValue::Array(array) = value else {
+                panic!("{what}: a constant for columns");
+            };
+            assert_eq!(array.len(), 4, "{what}");
+            assert!(array.is_null(1), "{what}: NULL in, NULL out");
+            let values = text(&array);
+            match &first {
+                None => first = Some(values),
+                Some(first) => assert_eq!(&values, first, "{what}"),
+            }
+        }
+    });
+}
+
+#[test]
+fn constants_give_constants_and_the_same_values() {
+    every_signature(|function, udf, signature| {
+        let column = arguments(function, signature, Encoding::BinaryView);
+        let ColumnarValue::Array(expected) = call(udf, &column, 4).unwrap() else {
+            panic!("{}: a constant for columns", function.name);
+        };
+        for encoding in ENCODINGS {
+            let args = arguments(function, signature, encoding);
+            for row in 0..4 {
+                let constants: Vec<_> = args.iter().map(|arg| constant(arg, row)).collect();
+                let what = format!("{} {signature} {encoding:?} row {row}", function.name);
+                match call(udf, &constants, 7).unwrap_or_else(|e| panic!("{what}: {e}")) {
+                    ColumnarValue::Scalar(value) => {
+                        let value = value.to_array_of_size(1).unwrap();
+                        assert_eq!(text(&value)[0], text(&expected)[row], "{what}");
+                    }
+                    ColumnarValue::Array(_) => panic!("{what}: a column for constants"),
+                }
+                // Each argument in turn is a constant beside columns.
+                for i in 0..args.len() {
+                    let mut mixed = args.clone();
+                    mixed[i] = constants[i].clone();
+                    let value = call(udf, &mixed, 4).unwrap_or_else(|e| panic!("{what}: {e}"));
+                    let values = value.into_array(4).unwrap();
+                    assert_eq!(text(&values)[row], text(&expected)[row], "{what} arg {i}");
+                }
+            }
+        }
+    });
+}
+
+fn constant((value, field): &(ColumnarValue, FieldRef), row: usize) -> (ColumnarValue, FieldRef) {
+    let value = match value {
+        ColumnarValue::Scalar(value) => value.clone(),
+        ColumnarValue::Array(array) => ScalarValue::try_from_array(array, row).unwrap(),
+    };
+    (ColumnarValue::Scalar(value), Arc::clone(field))
+}
+
+#[test]
+fn empty_batches_and_untyped_null() {
+    every_signature(|function, udf, signature| {
+        for encoding in ENCODINGS {
+            let args: Vec<_> = arguments(function, signature, encoding)
+                .into_iter()
+                .map(|(value, field)| match value {
+                    ColumnarValue::Array(array) => (ColumnarValue::Array(array.slice(0, 0)), field),
+                    constant => (constant, field),
+                })
+                .collect();
+            let value = call(udf, &args, 0).unwrap();
+            assert_eq!(value.into_array(0).unwrap().len(), 0, "{}", function.name);
+        }
+        let n = function.signatures[signature].len();
+        let null = Arc::new(Field::new("NULL", DataType::Null, true));
+        let nulls = vec![(ColumnarValue::Scalar(ScalarValue::Null), Arc::clone(&null)); n];
+        match call(udf, &nulls, 3).unwrap() {
+            ColumnarValue::Scalar(value) => assert!(value.is_null(), "{}", function.name),
+            ColumnarValue::Array(_) => panic!("{}: a column for constants", function.name),
+        }
+        let mut column = arguments(function, signature, Encoding::Binary);
+        if matches!(column[0].0, ColumnarValue::Array(_)) {
+            column[0] = (
+                ColumnarValue::Array(new_null_array(&DataType::Null, 4)),
+                null,
+            );
+            let value = call(udf, &column, 4).unwrap().into_array(4).unwrap();
+            assert_eq!(value.null_count(), 4, "{}", function.name);
+        }
+    });
+}
+
+#[test]
+fn bad_geometries_are_errors_that_name_function_column_and_row() {
+    let bytes: Vec<Option<&[u8]>> = vec![Some(&[1, 1, 0, 0, 0, 1]); 1];
+    let field = Arc::new(Field::new("shape", DataType::Binary, true));
+    let array = Arc::new(BinaryArray::from_iter(bytes)) as ArrayRef;
+    every_signature(|function, udf, signature| {
+        let parameters = function.signatures[signature];
+        let takes = |p: &super::Parameter| matches!(p.kind, Kind::Geometry | Kind::Binary);
+        // These ask nothing of the value but its header, or nothing at all.
+        let shallow = [
+            "ST_SRID",
+            "ST_CRS",
+            "ST_GeometryType",
+            "ST_CoordDim",
+            "ST_HasZ",
+            "ST_HasM",
+            "ST_Dimension",
+            "ST_NumPoints",
+        ];
+        if !parameters.iter().any(takes) || shallow.contains(&function.name) {
+            return;
+        }
+        let args: Vec<_> = parameters
+            .iter()
+            .enumerate()
+            .map(|(i, p)| match takes(p) {
+                true => (ColumnarValue::Array(Arc::clone(&array)), Arc::clone(&field)),
+                false => constant(&argument(function, signature, i, Encoding::Binary), 0),
+            })
+            .collect();
+        let message = call(udf, &args, 1).unwrap_err().to_string();
+        assert!(message.contains(function.name), "{message}");
+        assert!(
+            message.contains("column \"shape\", row 0 of its batch"),
+            "{message}"
+        );
+        assert!(message.contains("cut short"), "{message}");
+    });
+}
+
+#[test]
+fn wrong_arguments_show_the_signatures() {
+    every_signature(|function, udf, _| {
+        let field = Arc::new(Field::new("b", DataType::Boolean, true));
+        let scalars: Vec<Option<&ScalarValue>> = vec![None; 12];
+        for n in [0, 1, 12] {
+            let message = udf
+                .return_field_from_args(ReturnFieldArgs {
+                    arg_fields: &vec![Arc::clone(&field); n],
+                    scalar_arguments: &scalars[..n],
+                })
+                .unwrap_err()
+                .to_string();
+            for line in function.signature_text().lines() {
+                assert!(message.contains(line), "{message}");
+            }
+        }
+    });
+}
