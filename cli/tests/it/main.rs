@@ -13,6 +13,7 @@ mod fixture;
 mod formats;
 mod info;
 mod output_file;
+mod real_data;
 mod statements;
 mod streams;
 mod usage;
