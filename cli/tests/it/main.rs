@@ -13,7 +13,6 @@ mod fixture;
 mod formats;
 mod info;
 mod output_file;
-mod real_data;
 mod statements;
 mod streams;
 mod usage;
