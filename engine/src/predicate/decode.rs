@@ -1,10 +1,12 @@
 //! From WKB or a `geo` geometry to [`Decoded`], without an object in between.
 
-use geo_types::{Coord, Geometry, LineString};
+use std::convert::Infallible;
+
+use geo_types::{Coord, Geometry, Polygon};
 
 use super::decoded::Decoded;
 use super::matrix::Location;
-use super::orient::{compare, orient};
+use super::orient::orient;
 use super::shape::{Kind, Shape};
 use crate::geometry::Bounds;
 use crate::geometry::wkb::{MAX_DEPTH, WkbCursor, WkbError, WkbHeader, WkbKind};
@@ -35,10 +37,13 @@ fn read(
         WkbKind::Point => {
             let run = cursor.coord(header)?;
             if !run.iter().all(|(x, y)| x.is_nan() && y.is_nan()) {
-                to.points.extend(run.finite()?);
+                run.append_to(&mut to.points)?;
             }
         }
-        WkbKind::LineString => to.line(cursor.coords(header)?.finite()?),
+        WkbKind::LineString => {
+            let run = cursor.coords(header)?;
+            to.line(|coords| run.append_to(coords))?;
+        }
         WkbKind::Polygon => {
             to.start_areas();
             read_polygon(cursor, header, to)?;
@@ -67,12 +72,10 @@ fn read_polygon(
 ) -> Result<(), WkbError> {
     let mut kept = true;
     for i in 0..cursor.count(header, 4)? {
-        let run = cursor.coords(header)?.finite()?;
+        let run = cursor.coords(header)?;
+        let there = to.ring(i == 0, kept, |coords| run.append_to(coords))?;
         // Holes of a polygon that is a mere point are nothing.
-        if kept {
-            let there = to.ring(run, i == 0);
-            kept = i > 0 || there;
-        }
+        kept = there || (kept && i > 0);
     }
     Ok(())
 }
@@ -85,21 +88,29 @@ pub(crate) fn from_geometry(geometry: &Geometry<f64>) -> Decoded {
 }
 
 fn add(geometry: &Geometry<f64>, to: &mut Builder) {
-    let polygon = |polygon: &geo_types::Polygon<f64>, to: &mut Builder| {
-        if to.ring(polygon.exterior().0.iter().copied(), true) {
-            for hole in polygon.interiors() {
-                to.ring(hole.0.iter().copied(), false);
-            }
+    fn append(run: &[Coord<f64>]) -> impl FnOnce(&mut Vec<Coord<f64>>) -> Result<(), Infallible> {
+        |coords| {
+            coords.extend_from_slice(run);
+            Ok(())
         }
-    };
+    }
+    fn line(run: &[Coord<f64>], to: &mut Builder) {
+        let Ok(()) = to.line(append(run));
+    }
+    fn polygon(polygon: &Polygon<f64>, to: &mut Builder) {
+        let Ok(kept) = to.ring(true, true, append(&polygon.exterior().0));
+        for hole in polygon.interiors() {
+            let Ok(_) = to.ring(false, kept, append(&hole.0));
+        }
+    }
     match geometry {
         Geometry::Point(p) => to.points.push(p.0),
         Geometry::MultiPoint(all) => to.points.extend(all.iter().map(|p| p.0)),
-        Geometry::Line(line) => to.line([line.start, line.end].into_iter()),
-        Geometry::LineString(line) => to.line(line.0.iter().copied()),
+        Geometry::Line(one) => line(&[one.start, one.end], to),
+        Geometry::LineString(one) => line(&one.0, to),
         Geometry::MultiLineString(lines) => {
-            for LineString(line) in lines {
-                to.line(line.iter().copied());
+            for one in lines {
+                line(&one.0, to);
             }
         }
         Geometry::Polygon(p) => {
@@ -136,34 +147,33 @@ struct Chains {
 }
 
 impl Chains {
-    /// Appends the distinct ones of consecutive vertices; takes all back, and returns the only
-    /// point, if there are not two.
-    fn push(
-        &mut self,
-        run: impl Iterator<Item = Coord<f64>>,
-        close: bool,
-    ) -> Result<usize, Option<Coord<f64>>> {
-        let start = self.coords.len();
-        self.coords.reserve(run.size_hint().0);
-        for c in run {
-            if self.coords.len() == start || self.coords.last() != Some(&c) {
-                self.coords.push(c);
+    /// Makes a chain of the vertices from `start` on, without repetition. Takes all back, and
+    /// returns the only point, if there are not two.
+    fn close(&mut self, start: usize, ring: bool) -> Result<(), Option<Coord<f64>>> {
+        // Hardly any geometry repeats vertices: look before moving anything.
+        if self.coords[start..].windows(2).any(|w| w[0] == w[1]) {
+            let mut kept = start + 1;
+            for i in start + 1..self.coords.len() {
+                if self.coords[i] != self.coords[kept - 1] {
+                    self.coords[kept] = self.coords[i];
+                    kept += 1;
+                }
             }
+            self.coords.truncate(kept);
         }
-        let distinct = self.coords.len() - start;
-        if distinct < 2 {
+        if self.coords.len() < start + 2 {
             let only = self.coords.get(start).copied();
             self.coords.truncate(start);
             return Err(only);
         }
-        if close && self.coords[start] != self.coords[self.coords.len() - 1] {
+        if ring && self.coords[start] != self.coords[self.coords.len() - 1] {
             self.coords.push(self.coords[start]);
         }
         if self.starts.is_empty() {
             self.starts.push(0);
         }
         self.starts.push(self.coords.len() as u32);
-        Ok(start)
+        Ok(())
     }
 
     fn finish(mut self, kind: Kind) -> Option<Shape> {
@@ -190,32 +200,48 @@ impl Builder {
         }
     }
 
-    /// A line of no length is a point.
-    fn line(&mut self, run: impl Iterator<Item = Coord<f64>>) {
-        if let Err(Some(point)) = self.lines.push(run, false) {
+    /// Adds the line that `append` appends. One of no length is a point.
+    fn line<E>(
+        &mut self,
+        append: impl FnOnce(&mut Vec<Coord<f64>>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let start = self.lines.coords.len();
+        append(&mut self.lines.coords)?;
+        if let Err(Some(point)) = self.lines.close(start, false) {
             self.points.push(point);
         }
+        Ok(())
     }
 
-    /// Adds a ring in the direction that has the interior on its left. `false` if there is none.
-    /// An exterior without extent is a point.
-    fn ring(&mut self, run: impl Iterator<Item = Coord<f64>>, exterior: bool) -> bool {
+    /// Adds the ring that `append` appends, turned so that the interior is on its left, unless it
+    /// is not to be `kept`. Returns whether it is there: an exterior without extent is a point.
+    fn ring<E>(
+        &mut self,
+        exterior: bool,
+        kept: bool,
+        append: impl FnOnce(&mut Vec<Coord<f64>>) -> Result<(), E>,
+    ) -> Result<bool, E> {
         let Some(area) = self.areas.last_mut() else {
-            return false;
+            return Ok(false);
         };
-        match area.push(run, true) {
-            Ok(start) => {
+        let start = area.coords.len();
+        append(&mut area.coords)?;
+        if !kept {
+            area.coords.truncate(start);
+            return Ok(false);
+        }
+        match area.close(start, true) {
+            Ok(()) => {
                 let ring = &mut area.coords[start..];
                 if counterclockwise(ring) != exterior {
                     ring.reverse();
                 }
-                true
+                Ok(true)
             }
-            Err(Some(point)) if exterior => {
-                self.points.push(point);
-                false
+            Err(point) => {
+                self.points.extend(point.filter(|_| exterior));
+                Ok(false)
             }
-            Err(_) => false,
         }
     }
 
@@ -275,9 +301,12 @@ fn join_disjoint(mut areas: Vec<Chains>) -> Vec<Chains> {
 /// called either.
 fn counterclockwise(ring: &[Coord<f64>]) -> bool {
     let n = ring.len() - 1;
-    let lowest = (0..n)
-        .min_by(|&i, &j| compare(ring[i], ring[j]))
-        .unwrap_or(0);
+    let mut lowest = 0;
+    for (i, c) in ring[..n].iter().enumerate() {
+        if c.x < ring[lowest].x || (c.x == ring[lowest].x && c.y < ring[lowest].y) {
+            lowest = i;
+        }
+    }
     let before = ring[(lowest + n - 1) % n];
     let turn = orient(before, ring[lowest], ring[lowest + 1]);
     if turn != 0.0 {

@@ -13,7 +13,7 @@ use super::shape::Shape;
 
 /// Average number of edges that a stripe should start.
 const EDGES_PER_STRIPE: usize = 2;
-/// References an edge may take on average before fewer stripes are used.
+/// References that edges take on average at most; fewer stripes are used for steep edges.
 const REFERENCES_PER_EDGE: usize = 6;
 
 #[derive(Debug)]
@@ -28,64 +28,59 @@ pub(crate) struct Stripes {
 impl Stripes {
     pub(crate) fn new(shape: &Shape) -> Self {
         let height = shape.bounds.max_y - shape.bounds.min_y;
-        let mut count = (shape.edge_count() / EDGES_PER_STRIPE).clamp(1, 1 << 20);
-        loop {
-            let per_unit = count as f64 / height;
-            let per_unit = if per_unit.is_finite() { per_unit } else { 0.0 };
-            let mut stripes = Self {
-                min_y: shape.bounds.min_y,
-                per_unit,
-                offsets: vec![0; count + 1],
-                edges: vec![],
-            };
-            let total = stripes.measure(shape);
-            if count > 1 && total > (shape.edge_count() * REFERENCES_PER_EDGE) as u64 {
-                count = (count / 2).max(1);
-                continue;
-            }
-            stripes.fill(shape, total as usize);
-            return stripes;
-        }
+        let edges = shape.edge_count();
+        // An edge is referred to once, and once more for each stripe's height that it spans.
+        let spanned: f64 = shape.segments().map(|(a, b)| (a.y - b.y).abs()).sum();
+        let most = (REFERENCES_PER_EDGE - 1) as f64 * edges as f64 * height / spanned;
+        let count = (edges / EDGES_PER_STRIPE)
+            .min(most as usize)
+            .clamp(1, 1 << 20);
+        let per_unit = count as f64 / height;
+        let (count, per_unit) = match per_unit.is_normal() {
+            true => (count, per_unit),
+            false => (1, 0.0),
+        };
+        let mut stripes = Self {
+            min_y: shape.bounds.min_y,
+            per_unit,
+            offsets: vec![0; count + 1],
+            edges: vec![],
+        };
+        stripes.fill(shape);
+        stripes
     }
 
-    /// Number of references; leaves in `offsets[i + 1]` the number of those of stripe `i`.
-    fn measure(&mut self, shape: &Shape) -> u64 {
-        let mut total = 0;
-        for edge in shape.edges() {
-            let (first, last) = self.reach(shape, edge);
-            total += (last - first + 1) as u64;
-            for stripe in first..=last {
-                self.offsets[stripe + 1] += 1;
-            }
-            // Far too many already: the caller tries again with fewer stripes.
-            if total > u64::from(u32::MAX) / 2 {
-                break;
+    /// Sorts the edges into stripes: counts, sums, and places.
+    fn fill(&mut self, shape: &Shape) {
+        for (a, b) in shape.segments() {
+            let (first, last) = self.reach(a.y, b.y);
+            for count in &mut self.offsets[first..=last] {
+                *count += 1;
             }
         }
-        total
-    }
-
-    fn fill(&mut self, shape: &Shape, total: usize) {
         let mut sum = 0;
         for offset in &mut self.offsets {
-            sum += *offset;
-            *offset = sum;
+            sum += std::mem::replace(offset, sum);
         }
-        self.edges = vec![0; total];
-        let mut next = self.offsets.clone();
-        for edge in shape.edges() {
-            let (first, last) = self.reach(shape, edge);
-            for slot in &mut next[first..=last] {
-                self.edges[*slot as usize] = edge as u32;
-                *slot += 1;
+        self.edges = vec![0; sum as usize];
+        // Each offset runs to the next one's while its stripe is filled, and is set back after.
+        for (edge, (a, b)) in shape.edges().zip(shape.segments()) {
+            let (first, last) = self.reach(a.y, b.y);
+            for stripe in first..=last {
+                let slot = self.offsets[stripe];
+                self.edges[slot as usize] = edge as u32;
+                self.offsets[stripe] = slot + 1;
             }
         }
+        let stripes = self.len();
+        self.offsets.copy_within(0..stripes, 1);
+        self.offsets[0] = 0;
     }
 
-    /// First and last stripe of an edge.
-    fn reach(&self, shape: &Shape, edge: usize) -> (usize, usize) {
-        let (a, b) = shape.edge(edge);
-        (self.index(a.y.min(b.y)), self.index(a.y.max(b.y)))
+    /// First and last stripe of an edge between two heights.
+    #[inline]
+    fn reach(&self, a: f64, b: f64) -> (usize, usize) {
+        (self.index(a.min(b)), self.index(a.max(b)))
     }
 
     /// Number of stripes.
