@@ -14,7 +14,7 @@ use geoflow_engine::geometry::wkb_writer::write_geometry;
 use geoflow_engine::geometry::{GeometryArray, GeometryType};
 use geoflow_engine::predicate::{
     Build, Distances, PrepareOptions, PreparedSet, ProbeBatch, SpatialPredicate, distance,
-    evaluate_arrays, evaluate_constant, relate,
+    distance_arrays, distance_constant, evaluate_arrays, evaluate_constant, relate,
 };
 use proptest::prelude::*;
 
@@ -309,6 +309,49 @@ proptest! {
     #[test]
     fn a_geometry_equals_itself(a in geometry()) {
         prop_assert!(SpatialPredicate::Equals.evaluate(&a, &a, 0.0));
+    }
+
+    #[test]
+    fn columns_of_distances(a in geometry(), b in geometry()) {
+        let columns = |x: &Geometry<f64>, y: &Geometry<f64>| {
+            let (x, y) = (array([Some(x)]), array([Some(y)]));
+            distance_arrays(&x, &y).unwrap().iter().next().flatten()
+        };
+        prop_assert_eq!(columns(&a, &b), distance(&a, &b));
+        let constant = distance_constant(&a, &array([Some(&b)])).unwrap();
+        prop_assert_eq!(constant.iter().next().flatten(), distance(&a, &b));
+        let all = evaluate_arrays(
+            SpatialPredicate::DWithin, &array([Some(&a)]), &array([Some(&b)]), Distances::Constant(1.0),
+        );
+        prop_assert_eq!(all.unwrap().value(0), SpatialPredicate::DWithin.evaluate(&a, &b, 1.0));
+    }
+
+    /// Bytes changed, cut or added: an error or an answer.
+    #[test]
+    fn spoilt_wkb_is_survived(
+        a in geometry(),
+        b in geometry(),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+        cut in 0usize..8,
+    ) {
+        let mut bytes = vec![];
+        write_geometry(&a, &mut bytes);
+        let i = at.index(bytes.len());
+        bytes[i] = byte;
+        bytes.truncate(bytes.len() - (cut / 4) * (cut % 4));
+        let spoilt: ArrayRef = Arc::new(BinaryArray::from_vec(vec![&bytes]));
+        let spoilt = GeometryArray::try_new(&spoilt, &GeometryType::wkb(None)).unwrap();
+        let bounds = spoilt.bounds(0);
+        let decoded = spoilt.geometry(0);
+        prop_assert_eq!(bounds.is_ok(), decoded.is_ok());
+        for predicate in SpatialPredicate::ALL {
+            let all = evaluate_arrays(predicate, &spoilt, &array([Some(&b)]), Distances::Constant(1.0));
+            prop_assert_eq!(all.is_ok(), decoded.is_ok());
+            if let (Ok(all), Ok(Some(a))) = (all, &decoded) {
+                prop_assert_eq!(all.value(0), predicate.evaluate(a, &b, 1.0));
+            }
+        }
     }
 
     #[test]

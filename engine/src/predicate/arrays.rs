@@ -3,12 +3,13 @@
 
 use arrow::array::builder::{BooleanBuilder, Float64Builder};
 use arrow::array::{BooleanArray, Float64Array};
-use geo_types::Geometry;
+use geo_types::{Coord, Geometry};
 
 use super::decide::{self, decide};
 use super::decode::from_geometry;
 use super::decoded::Decoded;
-use super::prepared::decide_point;
+use super::distance::{point_nearest, point_point};
+use super::points::{decide_point, decide_two_points};
 use super::{Distances, Matrix, SpatialPredicate};
 use crate::geometry::GeometryArray;
 use crate::{Error, Result};
@@ -28,9 +29,17 @@ pub fn evaluate_arrays(
     same_length(a, b)?;
     let mut holds = BooleanBuilder::with_capacity(a.len());
     for i in 0..a.len() {
-        let hit = match (a.decoded(i)?, b.decoded(i)?) {
-            (Some(a), Some(b)) => Some(decide(predicate, &a, &b, distance.get(i))),
-            _ => None,
+        let d = distance.get(i);
+        let hit = match (a.point(i), b.point(i)) {
+            (Some(p), Some(q)) => Some(decide_two_points(predicate, p, q, d)),
+            (Some(p), None) => b
+                .decoded(i)?
+                .map(|b| decide_point(predicate.flip(), &b, p, d).0),
+            (None, Some(q)) => a.decoded(i)?.map(|a| decide_point(predicate, &a, q, d).0),
+            (None, None) => match (a.decoded(i)?, b.decoded(i)?) {
+                (Some(a), Some(b)) => Some(decide(predicate, &a, &b, d)),
+                _ => None,
+            },
         };
         holds.append_option(hit);
     }
@@ -75,9 +84,14 @@ pub fn distance_arrays(a: &GeometryArray, b: &GeometryArray) -> Result<Float64Ar
     same_length(a, b)?;
     let mut all = Float64Builder::with_capacity(a.len());
     for i in 0..a.len() {
-        let one = match (a.decoded(i)?, b.decoded(i)?) {
-            (Some(a), Some(b)) => decide::distance(&a, &b),
-            _ => None,
+        let one = match (a.point(i), b.point(i)) {
+            (Some(p), Some(q)) => Some(point_point(p, q)),
+            (Some(p), None) => b.decoded(i)?.and_then(|b| distance_to_point(&b, p)),
+            (None, Some(q)) => a.decoded(i)?.and_then(|a| distance_to_point(&a, q)),
+            (None, None) => match (a.decoded(i)?, b.decoded(i)?) {
+                (Some(a), Some(b)) => decide::distance(&a, &b),
+                _ => None,
+            },
         };
         all.append_option(one);
     }
@@ -92,9 +106,11 @@ pub fn distance_constant(constant: &Geometry<f64>, array: &GeometryArray) -> Res
     let constant = prepared_constant(constant, array.len());
     let mut all = Float64Builder::with_capacity(array.len());
     for i in 0..array.len() {
-        all.append_option(match array.decoded(i)? {
-            Some(other) => decide::distance(&constant, &other),
-            None => None,
+        all.append_option(match array.point(i) {
+            Some(p) => distance_to_point(&constant, p),
+            None => array
+                .decoded(i)?
+                .and_then(|other| decide::distance(&constant, &other)),
         });
     }
     Ok(all.finish())
@@ -108,6 +124,13 @@ pub fn distance(a: &Geometry<f64>, b: &Geometry<f64>) -> Option<f64> {
 /// The DE-9IM matrix of two geometries whose coordinates are finite, EMPTY ones included.
 pub fn relate(a: &Geometry<f64>, b: &Geometry<f64>) -> Matrix {
     decide::matrix(&from_geometry(a), &from_geometry(b))
+}
+
+fn distance_to_point(a: &Decoded, p: Coord<f64>) -> Option<f64> {
+    let parts = a.parts().iter();
+    parts
+        .map(|part| point_nearest(p, part, f64::INFINITY, f64::NEG_INFINITY))
+        .reduce(f64::min)
 }
 
 fn prepared_constant(constant: &Geometry<f64>, rows: usize) -> Decoded {

@@ -22,6 +22,7 @@ mod nodes;
 mod options;
 mod orient;
 mod point_rules;
+mod points;
 mod prepared;
 mod probe;
 mod raster;

@@ -18,12 +18,10 @@ use geo_types::Coord;
 
 use super::decide::decide;
 use super::decoded::Decoded;
-use super::distance::{point_nearest, point_point};
-use super::matrix::Location;
 use super::options::PrepareOptions;
-use super::point_rules;
+use super::points::{decide_point, decide_two_points};
 use super::probe::check_row;
-use super::shape::{Kind, Shape};
+use super::shape::Kind;
 use super::slots::{Slot, Slots};
 use super::{Distances, ProbeBatch, SpatialPredicate};
 use crate::Result;
@@ -204,10 +202,7 @@ impl Pairs<'_> {
         for (i, &row) in (self.from..).zip(self.rows) {
             let row = self.other.check(row)?;
             let hit = if let Some(q) = self.other.point(row) {
-                let hit = match self.predicate {
-                    SpatialPredicate::DWithin => point_point(p, q) <= self.distance.get(i),
-                    _ => point_rules::holds_for_two(self.predicate, p == q),
-                };
+                let hit = decide_two_points(self.predicate, p, q, self.distance.get(i));
                 stats.true_hits += usize::from(hit);
                 hit
             } else if self.other.points().is_some() {
@@ -255,47 +250,5 @@ impl Pairs<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// `predicate(decoded, point)`, and whether that took an edge.
-#[inline]
-pub(super) fn decide_point(
-    predicate: SpatialPredicate,
-    decoded: &Decoded,
-    p: Coord<f64>,
-    distance: f64,
-) -> (bool, bool) {
-    match decoded {
-        Decoded::Empty => (false, false),
-        Decoded::One(shape) if predicate == SpatialPredicate::DWithin => (
-            distance >= 0.0 && point_nearest(p, shape, distance, distance) <= distance,
-            true,
-        ),
-        Decoded::One(shape) => {
-            let (location, exact) = locate(shape, p);
-            let hit = match shape.kind {
-                Kind::Point => point_rules::holds_for_points(predicate, shape, location),
-                _ => point_rules::holds(predicate, location),
-            };
-            (hit, exact)
-        }
-        Decoded::Mixed(_) => {
-            let point = Decoded::One(Shape::points(vec![p]));
-            (decide(predicate, decoded, &point, distance), true)
-        }
-    }
-}
-
-/// Where a point lies, and whether that took an edge.
-#[inline]
-fn locate(shape: &Shape, p: Coord<f64>) -> (Location, bool) {
-    let b = &shape.bounds;
-    if !(p.x >= b.min_x && p.x <= b.max_x && p.y >= b.min_y && p.y <= b.max_y) {
-        return (Location::Exterior, false);
-    }
-    match shape.built_raster().and_then(|raster| raster.locate(p)) {
-        Some(location) => (location, false),
-        None => (shape.locate(p), true),
     }
 }
