@@ -15,7 +15,7 @@ use super::wkb_writer::{Dimensions, patch_count, write_count, write_header, writ
 
 /// Why a text is no WKT.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{reason} at character {position} of {excerpt}")]
+#[error("at character {position} of {excerpt}: {reason}")]
 pub struct WktError {
     /// What is wrong.
     pub reason: String,
@@ -533,7 +533,7 @@ mod tests {
         let error = wkt_to_wkb(&long, &mut vec![]).unwrap_err().to_string();
         assert_eq!(
             error,
-            "expected a number at character 412 of \"…1 2,1 2,1 2,1 2,1 2,x)\""
+            "at character 412 of \"…1 2,1 2,1 2,1 2,1 2,x)\": expected a number"
         );
     }
 

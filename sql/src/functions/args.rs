@@ -189,8 +189,8 @@ fn text_to_wkb(values: &ArrayRef, place: &str) -> Result<ArrayRef, Error> {
             Some(value) => {
                 bytes.clear();
                 wkt_to_wkb(value, &mut bytes).map_err(|e| match place {
-                    "" => Error::Data(format!("invalid WKT: {e}")),
-                    _ => Error::Data(format!("invalid WKT{place}, row {row} of its batch: {e}")),
+                    "" => Error::Data(format!("invalid WKT {e}")),
+                    _ => Error::Data(format!("invalid WKT{place}, row {row} of its batch, {e}")),
                 })?;
                 all.try_append_value(&bytes).map_err(broken)?;
             }

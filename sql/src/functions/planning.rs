@@ -131,7 +131,7 @@ fn common_crs(
     parameters: &[Parameter],
     fields: &[FieldRef],
 ) -> Result<Option<Crs>> {
-    let mut known: Option<(&str, Crs)> = None;
+    let mut known: Option<(&FieldRef, Crs)> = None;
     for (parameter, field) in parameters.iter().zip(fields) {
         if parameter.kind != Kind::Geometry {
             continue;
@@ -139,12 +139,19 @@ fn common_crs(
         let Some(crs) = geometry_type(field)?.and_then(|ty| ty.crs) else {
             continue;
         };
-        match &known {
-            None => known = Some((field.name(), crs)),
-            Some((name, first)) => {
-                check_same_crs(name, Some(first), field.name(), Some(&crs), function.name)?;
-            }
-        }
+        let Some((first_field, first)) = &known else {
+            known = Some((field, crs));
+            continue;
+        };
+        // Fields carry no table: two columns "geometry" need another word.
+        let (first_name, name) = match first_field.name() == field.name() {
+            true => (
+                format!("{} (the first)", field.name()),
+                format!("{} (the second)", field.name()),
+            ),
+            false => (first_field.name().clone(), field.name().clone()),
+        };
+        check_same_crs(&first_name, Some(first), &name, Some(&crs), function.name)?;
     }
     Ok(known.map(|(_, crs)| crs))
 }

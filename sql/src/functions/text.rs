@@ -93,7 +93,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn from_wkt(call: &Call<'_>) -> Result<ArrayRef> {
     let text = call.text(0)?;
     call.binaries(|row, out| {
-        wkt_to_wkb(text(row), out).map_err(|e| call.invalid(row, format!("invalid WKT: {e}")))?;
+        wkt_to_wkb(text(row), out).map_err(|e| call.invalid(row, format!("invalid WKT {e}")))?;
         Ok(true)
     })
 }
