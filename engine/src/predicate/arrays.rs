@@ -9,6 +9,7 @@ use super::decide::{self, decide};
 use super::decode::from_geometry;
 use super::decoded::Decoded;
 use super::distance::{point_nearest, point_point};
+use super::options::Build;
 use super::points::{decide_point, decide_two_points};
 use super::{Distances, Matrix, SpatialPredicate};
 use crate::geometry::GeometryArray;
@@ -135,9 +136,7 @@ fn distance_to_point(a: &Decoded, p: Coord<f64>) -> Option<f64> {
 
 fn prepared_constant(constant: &Geometry<f64>, rows: usize) -> Decoded {
     let constant = from_geometry(constant);
-    for part in constant.parts() {
-        part.prepare_for(rows);
-    }
+    constant.ask(rows, Build::Auto);
     constant
 }
 

@@ -4,9 +4,10 @@ use std::ops::ControlFlow;
 
 use super::orient::{Meet, compare, meet};
 use super::shape::Shape;
+use super::stripes::Stripes;
 use crate::geometry::Bounds;
 
-/// Products of edge counts up to which comparing all pairs beats building an index.
+/// Products of edge counts up to which comparing all pairs does not call for an index.
 const BRUTE_FORCE: usize = 4096;
 
 /// Visits every pair of edges that meet, as (edge of `a`, edge of `b`, how), each pair once,
@@ -17,12 +18,16 @@ pub(crate) fn for_each_meet(
     mut visit: impl FnMut(usize, usize, Meet) -> ControlFlow<()>,
 ) {
     let (ea, eb) = (a.edge_count(), b.edge_count());
-    if ea.saturating_mul(eb) <= BRUTE_FORCE {
-        brute_force(a, b, &mut visit);
-    } else if ea <= eb {
-        by_stripes(a, b, &mut visit);
+    let (few, many, few_edges) = if ea <= eb { (a, b, ea) } else { (b, a, eb) };
+    // An index that is there is used; whether one is made depends on what else has come.
+    let small = ea.saturating_mul(eb) <= BRUTE_FORCE;
+    let Some(stripes) = many.index_for(if small { 0 } else { few_edges }) else {
+        return brute_force(a, b, &mut visit);
+    };
+    if ea <= eb {
+        by_stripes(few, many, stripes, &mut visit);
     } else {
-        by_stripes(b, a, &mut |eb, ea, how| match how {
+        by_stripes(few, many, stripes, &mut |eb, ea, how| match how {
             // The direction of a shared segment is that of the first.
             Meet::Along(p, q) => {
                 let ((a1, a2), (b1, b2)) = (a.edge(ea), b.edge(eb));
@@ -58,9 +63,9 @@ fn brute_force(
 fn by_stripes(
     few: &Shape,
     many: &Shape,
+    stripes: &Stripes,
     visit: &mut impl FnMut(usize, usize, Meet) -> ControlFlow<()>,
 ) {
-    let stripes = many.stripes();
     for ef in few.edges() {
         let bounds = edge_bounds(few, ef);
         if !bounds.intersects(&many.bounds) {

@@ -1,8 +1,6 @@
 //! A geometry of any type, decoded for predicates.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-
+use super::options::Build;
 use super::shape::{Kind, Shape};
 use crate::geometry::Bounds;
 
@@ -57,12 +55,20 @@ impl Decoded {
         }
     }
 
-    /// Counts the memory of all parts in `ledger`.
-    pub(crate) fn count_in(&mut self, ledger: &Arc<AtomicUsize>) {
+    /// The parts, to be changed.
+    pub(crate) fn parts_mut(&mut self) -> &mut [Shape] {
         match self {
-            Self::Empty => {}
-            Self::One(shape) => shape.count_in(ledger),
-            Self::Mixed(mixed) => mixed.parts.iter_mut().for_each(|p| p.count_in(ledger)),
+            Self::Empty => &mut [],
+            Self::One(shape) => std::slice::from_mut(shape),
+            Self::Mixed(mixed) => &mut mixed.parts,
+        }
+    }
+
+    /// Counts points that ask where they lie.
+    #[inline]
+    pub(crate) fn ask(&self, probes: usize, raster: Build) {
+        for part in self.parts() {
+            part.ask(probes, raster);
         }
     }
 

@@ -169,6 +169,8 @@ fn edges_nearest(a: &Shape, b: &Shape, limit: f64, enough: f64) -> f64 {
     } else {
         (b, a)
     };
+    // Each edge of the few asks for the many.
+    many.index_for(few.edge_count());
     let mut best = f64::INFINITY;
     for ef in few.edges() {
         let (f1, f2) = few.edge(ef);

@@ -15,6 +15,7 @@ mod decode;
 mod decoded;
 mod distance;
 mod intersects;
+mod ledger;
 mod matrix;
 mod mixed;
 mod nearest;

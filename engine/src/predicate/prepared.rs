@@ -12,17 +12,16 @@
 //! of one stripe. Each is there only once so many points have asked that building it pays.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use geo_types::Coord;
 
 use super::decide::decide;
 use super::decoded::Decoded;
-use super::options::PrepareOptions;
+use super::ledger::Ledger;
+use super::options::{Build, PrepareOptions};
 use super::points::{decide_point, decide_two_points};
 use super::probe::check_row;
-use super::shape::Kind;
-use super::slots::{Slot, Slots};
+use super::slots::Slots;
 use super::{Distances, ProbeBatch, SpatialPredicate};
 use crate::Result;
 use crate::geometry::GeometryArray;
@@ -51,7 +50,7 @@ pub struct PreparedSet {
     array: GeometryArray,
     slots: Slots,
     options: PrepareOptions,
-    bytes: Arc<AtomicUsize>,
+    ledger: Arc<Ledger>,
 }
 
 impl PreparedSet {
@@ -65,8 +64,8 @@ impl PreparedSet {
         Self {
             slots: Slots::new(geometries.len()),
             array: geometries,
+            ledger: Arc::new(Ledger::new(options.max_bytes)),
             options,
-            bytes: Arc::default(),
         }
     }
 
@@ -83,7 +82,7 @@ impl PreparedSet {
     /// Memory that prepared forms take so far, in bytes, the array itself not counted. It grows
     /// during [`PreparedSet::refine`].
     pub fn prepared_bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed) + self.slots.bytes()
+        self.ledger.bytes() + self.slots.bytes()
     }
 
     /// Tests candidate pairs: pair `i` is `(set_rows[i], other_rows[i])`. Appends to `hits` every
@@ -141,42 +140,26 @@ impl PreparedSet {
     ) -> Result<()> {
         let slot = self.slots.get(row);
         if let Some(decoded) = slot.get() {
-            self.index(slot, decoded, probes);
+            decoded.ask(probes, self.options.raster);
             return test(decoded);
         }
         let Some(mut decoded) = self.array.decoded(row)? else {
             return Ok(());
         };
-        if self.prepared_bytes() >= self.options.max_bytes {
+        for part in decoded.parts_mut() {
+            part.index_edges(self.options.stripes);
+        }
+        if self.ledger.is_full() {
             return test(&decoded);
         }
         let decoded = slot.get_or_init(|| {
-            decoded.count_in(&self.bytes);
-            decoded
+            for part in decoded.parts_mut() {
+                part.count_in(&self.ledger);
+            }
+            Box::new(decoded)
         });
-        self.index(slot, decoded, probes);
+        decoded.ask(probes, self.options.raster);
         test(decoded)
-    }
-
-    /// Builds the indexes that pay by now.
-    fn index(&self, slot: &Slot, decoded: &Decoded, probes: usize) {
-        let Decoded::One(shape) = decoded else {
-            return;
-        };
-        if shape.kind == Kind::Point || slot.is_done() {
-            return;
-        }
-        let probes = slot.count(probes);
-        if self.prepared_bytes() >= self.options.max_bytes {
-            return;
-        }
-        if self.options.stripes.is_due(|| shape.stripes_pay(probes)) {
-            shape.stripes();
-        }
-        if self.options.raster.is_due(|| shape.raster_pays(probes)) {
-            shape.raster();
-            slot.done();
-        }
     }
 }
 
@@ -210,7 +193,10 @@ impl Pairs<'_> {
             } else {
                 stats.exact += 1;
                 match self.other.decoded(row)? {
-                    Some(decoded) => decide_point(flipped, decoded, p, self.distance.get(i)).0,
+                    Some(decoded) => {
+                        decoded.ask(1, Build::Auto);
+                        decide_point(flipped, decoded, p, self.distance.get(i)).0
+                    }
                     None => false,
                 }
             };

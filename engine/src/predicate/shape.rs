@@ -8,12 +8,14 @@
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicUsize, Ordering as Memory};
+use std::sync::atomic::{AtomicU32, Ordering as Memory};
 use std::sync::{Arc, OnceLock};
 
 use geo_types::Coord;
 
+use super::ledger::Ledger;
 use super::matrix::Location;
+use super::options::Build;
 use super::orient::{compare, on_segment, orient};
 use super::raster::{self, Raster};
 use super::stripes::Stripes;
@@ -47,9 +49,18 @@ pub(crate) struct Shape {
     pub(crate) ends: Vec<Coord<f64>>,
     stripes: OnceLock<Stripes>,
     raster: OnceLock<Option<Raster>>,
-    /// Where memory is counted.
-    ledger: Option<Arc<AtomicUsize>>,
+    /// Times that all edges were looked at for want of an index, and points that asked. Threads
+    /// may lose counts to one another: they only decide when an index is built.
+    scans: AtomicU32,
+    probes: AtomicU32,
+    may_index: bool,
+    ledger: Option<Arc<Ledger>>,
 }
+
+/// Looks at all edges that cost about as much as an index does.
+const SCANS_PER_INDEX: u32 = 8;
+/// Edges up to which looking at all is as good as an index.
+const FEW_EDGES: usize = 24;
 
 impl Shape {
     /// Takes points, at least one.
@@ -77,23 +88,40 @@ impl Shape {
             ends: vec![],
             stripes: OnceLock::new(),
             raster: OnceLock::new(),
+            scans: AtomicU32::new(0),
+            probes: AtomicU32::new(0),
+            may_index: true,
             ledger: None,
         }
     }
 
     /// Counts this shape's memory, now and as indexes are added, in `ledger`.
-    pub(crate) fn count_in(&mut self, ledger: &Arc<AtomicUsize>) {
-        let bytes = size_of::<Self>()
-            + (self.coords.capacity() + self.ends.capacity()) * size_of::<Coord<f64>>()
-            + self.starts.capacity() * size_of::<u32>();
-        ledger.fetch_add(bytes, Memory::Relaxed);
+    pub(crate) fn count_in(&mut self, ledger: &Arc<Ledger>) {
+        ledger.add(
+            size_of::<Self>()
+                + (self.coords.capacity() + self.ends.capacity()) * size_of::<Coord<f64>>()
+                + self.starts.capacity() * size_of::<u32>(),
+        );
         self.ledger = Some(Arc::clone(ledger));
+    }
+
+    /// Has the edge index built at once, as soon as it pays (which is what happens unasked), or
+    /// never.
+    pub(crate) fn index_edges(&mut self, when: Build) {
+        self.may_index = when != Build::Never;
+        if when == Build::Always {
+            self.stripes();
+        }
     }
 
     fn count(&self, bytes: usize) {
         if let Some(ledger) = &self.ledger {
-            ledger.fetch_add(bytes, Memory::Relaxed);
+            ledger.add(bytes);
         }
+    }
+
+    fn memory_is_full(&self) -> bool {
+        self.ledger.as_ref().is_some_and(|ledger| ledger.is_full())
     }
 
     /// Number of chains.
@@ -165,26 +193,31 @@ impl Shape {
         self.raster.get().and_then(Option::as_ref)
     }
 
-    /// Whether an edge index is worth building for so many points.
-    pub(crate) fn stripes_pay(&self, probes: usize) -> bool {
-        probes > 8 && self.edge_count() > 24
+    /// The edge index, if it is there, or if so many more looks at all edges make it pay.
+    pub(crate) fn index_for(&self, scans: usize) -> Option<&Stripes> {
+        let there = self.stripes.get();
+        if there.is_some() || !self.may_index || self.edge_count() <= FEW_EDGES {
+            return there;
+        }
+        let scans = add(&self.scans, scans);
+        (scans > SCANS_PER_INDEX && !self.memory_is_full()).then(|| self.stripes())
     }
 
-    /// Whether a raster is worth building for so many points.
-    pub(crate) fn raster_pays(&self, probes: usize) -> bool {
+    /// Counts points that ask where they lie; builds the raster when it is time.
+    #[inline]
+    pub(crate) fn ask(&self, probes: usize, raster: Build) {
+        if self.kind == Kind::Area && self.raster.get().is_none() {
+            let probes = add(&self.probes, probes) as usize;
+            if raster.is_due(|| self.raster_pays(probes)) && !self.memory_is_full() {
+                self.raster();
+            }
+        }
+    }
+
+    fn raster_pays(&self, probes: usize) -> bool {
         let edges = self.edge_count();
         let side = raster::side_for(edges);
         edges > 4 && probes > 32 + edges / 2 + side * side / 32
-    }
-
-    /// Builds the indexes that pay if so many points are to be tested.
-    pub(crate) fn prepare_for(&self, probes: usize) {
-        if self.kind != Kind::Point && self.stripes_pay(probes) {
-            self.stripes();
-        }
-        if self.kind == Kind::Area && self.raster_pays(probes) {
-            self.raster();
-        }
     }
 
     /// Where `p` lies, exactly: interior, boundary (mod-2 rule for lines) or exterior.
@@ -221,7 +254,7 @@ impl Shape {
     /// Whether `test` holds for an edge; all edges at height `y` are asked, maybe others too.
     #[inline]
     fn any_edge_at(&self, y: f64, mut test: impl FnMut(Coord<f64>, Coord<f64>) -> bool) -> bool {
-        if let Some(stripes) = self.stripes.get() {
+        if let Some(stripes) = self.index_for(1) {
             return stripes.at(y).iter().any(|&edge| {
                 let (a, b) = self.edge(edge as usize);
                 test(a, b)
@@ -243,7 +276,7 @@ impl Shape {
         mut reach: f64,
         mut visit: impl FnMut(usize, f64) -> ControlFlow<(), f64>,
     ) {
-        let Some(stripes) = self.stripes.get() else {
+        let Some(stripes) = self.index_for(1) else {
             for edge in self.edges() {
                 match visit(edge, reach) {
                     ControlFlow::Break(()) => return,
@@ -293,7 +326,7 @@ impl Shape {
                 visit(edge);
             }
         };
-        match self.stripes.get() {
+        match self.index_for(1) {
             Some(stripes) => stripes.at(p.y).iter().for_each(|&e| check(e as usize)),
             None => self.edges().for_each(check),
         }
@@ -310,6 +343,14 @@ fn bounds_of(coords: &[Coord<f64>]) -> Bounds {
         all.max_y = if c.y > all.max_y { c.y } else { all.max_y };
     }
     all
+}
+
+/// Adds to a count; the sum.
+fn add(count: &AtomicU32, more: usize) -> u32 {
+    let more = u32::try_from(more).unwrap_or(u32::MAX);
+    let sum = count.load(Memory::Relaxed).saturating_add(more);
+    count.store(sum, Memory::Relaxed);
+    sum
 }
 
 fn find(sorted: &[Coord<f64>], p: Coord<f64>) -> bool {
