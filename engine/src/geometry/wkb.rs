@@ -266,10 +266,10 @@ impl<'a> CoordRun<'a> {
             })),
             _ => out.extend(self.iter().map(|(x, y)| Coord { x, y })),
         }
-        // The difference of a finite number from itself is zero, of any other NaN.
+        // Zero times a finite number is zero, times any other NaN.
         let odd = out[start..]
             .iter()
-            .fold(0.0, |odd, c| odd + ((c.x - c.x) + (c.y - c.y)));
+            .fold(0.0, |odd, c| odd + (c.x * 0.0 + c.y * 0.0));
         if odd == 0.0 {
             return Ok(());
         }

@@ -6,6 +6,10 @@ use crate::geometry::Bounds;
 
 /// A decoded geometry.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are `One`, which a box would only make slower"
+)]
 pub(crate) enum Decoded {
     /// Nothing.
     Empty,

@@ -66,10 +66,9 @@ impl Stripes {
         // Each offset runs to the next one's while its stripe is filled, and is set back after.
         for (edge, (a, b)) in shape.edges().zip(shape.segments()) {
             let (first, last) = self.reach(a.y, b.y);
-            for stripe in first..=last {
-                let slot = self.offsets[stripe];
-                self.edges[slot as usize] = edge as u32;
-                self.offsets[stripe] = slot + 1;
+            for slot in &mut self.offsets[first..=last] {
+                self.edges[*slot as usize] = edge as u32;
+                *slot += 1;
             }
         }
         let stripes = self.len();
