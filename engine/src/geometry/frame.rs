@@ -44,7 +44,7 @@ impl CellFrame {
             && cell.y > greatest_y * FINEST
             && cell.x > 1e-290
             && cell.y > 1e-290;
-        fine.then(|| Self {
+        fine.then_some(Self {
             bounds: *bounds,
             cells_per_unit,
             cell,
