@@ -55,6 +55,10 @@ impl Session {
             Some(Unknown::Function(name)) => {
                 match nearest_function(&name, &self.function_names()) {
                     Some(near) => failure.with_hint_if_none(format!("did you mean `{near}`?")),
+                    None if name.to_lowercase().starts_with("st_") => failure.with_hint_if_none(
+                        "list what there is with SELECT DISTINCT routine_name FROM information_schema.routines \
+                         WHERE starts_with(routine_name, 'st_')",
+                    ),
                     None => failure.with_hint_if_none("SHOW FUNCTIONS lists all there are"),
                 }
             }

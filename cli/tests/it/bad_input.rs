@@ -125,3 +125,17 @@ fn geometries() {
         );
     }
 }
+
+#[test]
+fn memory() {
+    let fixture = Fixture::new();
+    let sql = "SELECT value, random() AS r FROM generate_series(1, 2000000) ORDER BY r";
+    let args = ["query", sql, "-o", "out.csv", "--memory-limit", "1MB"];
+    let output = fixture.run(&args).output().unwrap();
+    // Who asks for how much is chance.
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.starts_with("error: out of memory: "), "{stderr}");
+    assert!(stderr.contains("hint: raise --memory-limit"), "{stderr}");
+    assert!(fixture.files().is_empty());
+}
