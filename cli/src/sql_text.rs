@@ -26,6 +26,17 @@ impl SqlText {
 
 /// Reads the SQL that the arguments name: an argument, `-c`, `-f`, or a pipe.
 pub(crate) fn read(args: &QueryArgs) -> Result<Vec<SqlText>> {
+    let mut texts = read_raw(args)?;
+    for text in &mut texts {
+        // The byte order mark that some editors write is no SQL.
+        if text.text.starts_with('\u{feff}') {
+            text.text.remove(0);
+        }
+    }
+    Ok(texts)
+}
+
+fn read_raw(args: &QueryArgs) -> Result<Vec<SqlText>> {
     if let Some(sql) = &args.sql {
         return Ok(vec![SqlText {
             origin: "SQL argument".to_string(),

@@ -3,7 +3,7 @@
 use insta_cmd::assert_cmd_snapshot;
 use serde_json::json;
 
-use crate::fixture::{Fixture, geo, point, square};
+use crate::fixture::{Fixture, finnish_crs, geo, point, square};
 
 /// Asks for a result file, so that every case shows that none is left.
 fn assert_refused(name: &str, fixture: &Fixture, sql: &str) {
@@ -27,6 +27,10 @@ fn statements() {
             "SELECT id\n  FROM 'places.parquet' WHERE ORDER BY id",
         ),
         ("does_not_tokenize", "SELECT 'open"),
+        (
+            "unknown_function",
+            "SELECT st_intersect(geometry, geometry) FROM 'places.parquet'",
+        ),
         ("unknown_column", "SELECT nmae FROM 'places.parquet'"),
         (
             "unknown_column_far",
@@ -123,6 +127,47 @@ fn geometries() {
             &fixture,
             &format!("SELECT geometry FROM '{file}'"),
         );
+        assert_refused(
+            &format!("bad_geometry_{name}_predicate"),
+            &fixture,
+            &format!("SELECT id FROM '{file}' WHERE ST_Intersects(geometry, ST_Point(1, 2))"),
+        );
+        assert_refused(
+            &format!("bad_geometry_{name}_join"),
+            &fixture,
+            &format!(
+                "SELECT a.id FROM '{file}' a JOIN '{file}' b ON ST_Intersects(a.geometry, b.geometry)"
+            ),
+        );
+    }
+}
+
+#[test]
+fn two_systems() {
+    let fixture = Fixture::with_places();
+    let finnish = geo(json!({ "crs": finnish_crs() }));
+    fixture.write(
+        "finnish.parquet",
+        &[Some(point(385000.0, 6672000.0))],
+        Some(&finnish),
+    );
+    for (name, sql) in [
+        (
+            "join",
+            "SELECT a.id FROM 'places.parquet' a \
+             JOIN 'finnish.parquet' b ON ST_Intersects(a.geometry, b.geometry)",
+        ),
+        (
+            "predicate",
+            "SELECT a.id FROM 'places.parquet' a, 'finnish.parquet' b \
+             WHERE NOT ST_Intersects(a.geometry, b.geometry)",
+        ),
+        (
+            "distance",
+            "SELECT ST_Distance(a.geometry, b.geometry) FROM 'places.parquet' a, 'finnish.parquet' b",
+        ),
+    ] {
+        assert_refused(&format!("bad_crs_{name}"), &fixture, sql);
     }
 }
 
