@@ -11,6 +11,7 @@ pub fn explain_object_store_error(error: &object_store::Error, url: &str) -> Err
 
     let environment = |message: String, retryable: bool| Error::Environment { message, retryable };
     let chain = chain(error);
+    let says = |signs: &[&str]| signs.iter().any(|sign| chain.contains(sign));
     match error {
         Store::NotFound { .. } => Error::Statement(format!("{url} does not exist")),
         Store::AlreadyExists { .. } => Error::Statement(format!("{url} exists already")),
@@ -31,53 +32,62 @@ pub fn explain_object_store_error(error: &object_store::Error, url: &str) -> Err
         _ if io_kind(error) == Some(std::io::ErrorKind::StorageFull) => {
             environment(format!("the disk of {url} is full"), false)
         }
-        _ if [
+        Store::NotSupported { .. } => environment(
+            format!(
+                "{url} cannot be read: its server does not answer requests for a part of a file. Download the file first"
+            ),
+            false,
+        ),
+        // A bucket that is not there is told apart from a key only in the body of the answer.
+        _ if says(&["NoSuchBucket", "bucket does not exist", "ContainerNotFound"]) => environment(
+            format!("the bucket of {url} does not exist there: check its name and the endpoint"),
+            false,
+        ),
+        // The addresses where clouds hand out the credentials of a machine.
+        _ if says(&["169.254.169.254", "169.254.170.2"]) => environment(
+            format!(
+                "there are no credentials for {url}: none are set, and the metadata service of the cloud gave none ({})",
+                hint(url)
+            ),
+            false,
+        ),
+        _ if says(&[
             "incorrectly configured region",
             "PermanentRedirect",
             "301 Moved",
-        ]
-        .iter()
-        .any(|sign| chain.contains(sign)) =>
+        ]) =>
         {
             environment(
                 format!("the bucket of {url} is in another region: set AWS_REGION to its region"),
                 false,
             )
         }
-        // A bucket that is not there is told apart from a key only in the body of the answer.
-        _ if chain.contains("NoSuchBucket") => environment(
-            format!("the bucket of {url} does not exist there: check its name and the endpoint"),
-            false,
-        ),
-        // Not "timeout" alone: every error that was retried names its `retry_timeout`.
-        _ if ["timed out", "deadline has elapsed"]
-            .iter()
-            .any(|sign| chain.contains(sign)) =>
-        {
-            environment(
-                format!(
-                    "{url} did not answer in time: try again, or check the network and the endpoint"
-                ),
-                true,
-            )
-        }
-        _ if [
-            "error sending request",
+        _ if says(&[
             "Connection refused",
             "dns error",
             "error trying to connect",
-        ]
-        .iter()
-        .any(|sign| chain.contains(sign)) =>
+            "Network is unreachable",
+        ]) =>
         {
             environment(
                 format!(
-                    "{url} cannot be reached: check the network and the endpoint ({})",
+                    "{url} cannot be reached ({}): check the network and the endpoint",
                     last(error)
                 ),
                 true,
             )
         }
+        // Not "timeout" alone: every error that was retried names its `retry_timeout`.
+        _ if says(&["timed out", "deadline has elapsed"]) => environment(
+            format!(
+                "{url} did not answer in time: try again, or check the network and the endpoint"
+            ),
+            true,
+        ),
+        _ if says(&["error sending request"]) => environment(
+            format!("{url} cannot be reached: check the network and the endpoint"),
+            true,
+        ),
         _ => environment(
             format!("{url} cannot be read: {}", without_secrets(&chain)),
             true,
@@ -157,9 +167,13 @@ pub(super) fn without_secrets(text: &str) -> String {
     const LIMIT: usize = 400;
     let mut out = String::with_capacity(text.len().min(LIMIT));
     let mut in_query = false;
+    let mut before = ' ';
     for c in text.chars().take(LIMIT) {
+        // A `?` within a word begins a query, unlike the one of `<?xml`.
+        let begins_query = c == '?' && !matches!(before, ' ' | '<');
+        before = c;
         match c {
-            '?' => {
+            '?' if begins_query => {
                 in_query = true;
                 out.push_str("?…");
             }
@@ -198,6 +212,16 @@ mod tests {
         for (error, url, expected) in [
             (not_found, "s3://b/k", "s3://b/k does not exist"),
             (denied, "s3://b/k", "AWS_ACCESS_KEY_ID"),
+            (
+                generic("after 5 retries, retry_timeout: 60s: Connection refused (os error 111)"),
+                "s3://b/k",
+                "cannot be reached",
+            ),
+            (
+                generic("GET http://169.254.169.254/latest/api/token: 403"),
+                "s3://b/k",
+                "no credentials for s3://b/k",
+            ),
             (
                 generic("operation timed out"),
                 "gs://b/k",
