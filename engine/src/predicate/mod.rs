@@ -32,6 +32,7 @@ mod relation;
 mod shape;
 mod slots;
 mod stripes;
+mod wide;
 
 pub use arrays::{
     distance, distance_arrays, distance_constant, evaluate_arrays, evaluate_constant, relate,

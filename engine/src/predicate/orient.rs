@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 
 use geo_types::Coord;
 
+use super::wide;
+
 /// Twice the signed area of the triangle `a b c`: positive if `c` lies left of `a -> b`, zero if
 /// and only if the three are collinear. The sign is exact (Shewchuk's adaptive arithmetic), for
 /// coordinates near the ends of the range of f64 too.
@@ -24,23 +26,30 @@ pub(crate) fn orient(a: Coord<f64>, b: Coord<f64>, c: Coord<f64>) -> f64 {
 
 #[cold]
 fn orient_exactly(a: Coord<f64>, b: Coord<f64>, c: Coord<f64>) -> f64 {
-    let greatest = [a.x, a.y, b.x, b.y, c.x, c.y]
-        .into_iter()
-        .fold(0.0f64, |m, v| m.max(v.abs()));
-    // Products of differences must neither overflow nor lose bits to underflow. Scaling by a
-    // power of two is exact.
-    let scale = if greatest > 1e140 {
-        2f64.powi(-560)
-    } else if greatest < 1e-60 {
-        2f64.powi(500)
-    } else {
-        1.0
-    };
-    let scaled = |p: Coord<f64>| robust::Coord {
-        x: p.x * scale,
-        y: p.y * scale,
-    };
-    robust::orient2d(scaled(a), scaled(b), scaled(c))
+    let ordinates = [a.x, a.y, b.x, b.y, c.x, c.y];
+    // Shewchuk's arithmetic is exact as long as no product overflows or loses bits to underflow.
+    let usual = |v: &f64| *v == 0.0 || (1e-120..1e140).contains(&v.abs());
+    if ordinates.iter().all(usual) {
+        let robust = |p: Coord<f64>| robust::Coord { x: p.x, y: p.y };
+        return robust::orient2d(robust(a), robust(b), robust(c));
+    }
+    let rough = (a.x - c.x) * (b.y - c.y) - (a.y - c.y) * (b.x - c.x);
+    let sign = wide::determinant_sign([
+        (a.x, b.y),
+        (-a.x, c.y),
+        (-c.x, b.y),
+        (-a.y, b.x),
+        (a.y, c.x),
+        (c.y, b.x),
+    ]);
+    // The value is good for no more than its sign, but close where doubles reach.
+    match sign {
+        Ordering::Equal => 0.0,
+        Ordering::Greater if rough > 0.0 => rough,
+        Ordering::Less if rough < 0.0 => rough,
+        Ordering::Greater => f64::MIN_POSITIVE,
+        Ordering::Less => -f64::MIN_POSITIVE,
+    }
 }
 
 /// Which side of `a -> b` the point `c` lies on: `Greater` is left, `Equal` is on the line.
@@ -162,6 +171,17 @@ mod tests {
             let flat = orient(p(-1.0, -1.0), p(4.0, 4.0), p(2.0, 2.0));
             assert_eq!(flat, 0.0, "{scale}");
         }
+    }
+
+    #[test]
+    fn orientation_of_very_large_and_very_small_together() {
+        let (a, b) = (c(1.0, 1.0), c(2.0, 1e200));
+        assert!(orient(a, b, c(1.0, 0.5)) < 0.0);
+        assert_eq!(orient(a, b, c(1.0, 1.0)), 0.0);
+        let top = f64::MAX;
+        assert!(orient(c(-top, -top), c(top, top), c(0.0, 1e-320)) > 0.0);
+        assert!(orient(c(-top, -top), c(top, top), c(1e-320, 0.0)) < 0.0);
+        assert_eq!(orient(c(-top, -top), c(top, top), c(1e-320, 1e-320)), 0.0);
     }
 
     #[test]
