@@ -16,7 +16,9 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use geoflow_engine::geoparquet::GeoParquetFormatFactory;
 
 use crate::functions;
-use crate::join::{NearestJoinRule, SpatialJoinRule, SpatialQueryPlanner, nearest_function};
+use crate::join::{
+    NearestJoinRule, SpatialJoinRule, SpatialPruningRule, SpatialQueryPlanner, nearest_function,
+};
 use crate::object_store::LazyObjectStoreRegistry;
 use crate::url_table::{ParquetTableFactory, enable_url_tables};
 
@@ -122,10 +124,12 @@ fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     rules
 }
 
-/// DataFusion's physical rules, after the one that makes spatial joins.
+/// DataFusion's physical rules, between the one that makes spatial joins and the one that connects
+/// them with scans.
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     rules.insert(0, Arc::new(SpatialJoinRule::new()));
+    rules.push(Arc::new(SpatialPruningRule::new()));
     rules
 }
 

@@ -10,10 +10,10 @@ use crate::geometry::Bounds;
 /// The leaf columns whose statistics bound a geometry column, by their position in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BoundsColumns {
-    xmin: usize,
-    ymin: usize,
-    xmax: usize,
-    ymax: usize,
+    pub(super) xmin: usize,
+    pub(super) ymin: usize,
+    pub(super) xmax: usize,
+    pub(super) ymax: usize,
 }
 
 impl BoundsColumns {

@@ -7,6 +7,9 @@
 //!     │                              │
 //!     └──> FileInfo: rows, bounds    └──> GeoParquetFormat: scans        (info, format)
 //!
+//!  BoundsFilter (rectangles of a join or a constant) ──> which row groups and pages a scan
+//!  reads                                                       (prune_*)
+//!
 //!  RecordBatches ──> GeoParquetWriter ──> WKB, covering, bounds, `geo`   (writer)
 //! ```
 
@@ -17,6 +20,12 @@ mod info;
 mod location;
 mod merge;
 mod metadata;
+mod prune_access;
+mod prune_filter;
+mod prune_metrics;
+mod prune_scan;
+mod prune_source;
+mod prune_statistics;
 mod schema;
 mod sink;
 mod write_column;
@@ -28,5 +37,7 @@ pub use format::{GeoParquetFormat, GeoParquetFormatFactory};
 pub use info::{FileInfo, GeoInfo, GeometryColumnInfo, Pruning, RowGroupInfo, read_info};
 pub use location::display_location;
 pub use metadata::{ColumnEncoding, Covering, Edges, GEO_KEY, GeoColumn, GeoMetadata};
+pub use prune_filter::BoundsFilter;
+pub use prune_scan::prune_scan;
 pub use schema::label_geometry;
 pub use writer::{GeoParquetWriter, WriteOptions, WriteSummary};

@@ -8,6 +8,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{JoinSide, JoinType, Statistics, project_schema};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExprRef};
 use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
@@ -26,14 +27,16 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
 
+use super::bounds;
 use super::build::{self, BuildSide, geometry_type};
 use super::metrics::{BuildMetrics, ProbeMetrics};
-use super::on::SpatialOn;
+use super::on::{JoinPredicate, SpatialOn};
 use super::output::OutputBuilder;
 use super::probe::Probing;
 use super::roles::{Role, Roles};
 use super::statistics;
 use super::stream::JoinStream;
+use crate::geoparquet::BoundsFilter;
 
 /// Joins two inputs by a spatial predicate; see the [module](super) for how data move.
 ///
@@ -54,6 +57,8 @@ pub struct SpatialJoinExec {
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
     build: Mutex<Option<SharedBuild>>,
+    /// Tells the scan of the probe side where the build side lies.
+    bounds_filter: Option<Arc<BoundsFilter>>,
 }
 
 type SharedBuild = Shared<BoxFuture<'static, Result<Arc<BuildSide>, Arc<DataFusionError>>>>;
@@ -104,7 +109,59 @@ impl SpatialJoinExec {
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
             build: Mutex::new(None),
+            bounds_filter: None,
         })
+    }
+
+    /// Lets the scan below the probe side leave out what lies far from the build side, once that is
+    /// known. `None` where no row may be left out or no scan is reached; see
+    /// [`push_bounds`](super::push_bounds).
+    ///
+    /// # Errors
+    /// As [`prune_scan`](crate::geoparquet::prune_scan).
+    pub fn with_pruned_probe(&self) -> Result<Option<Self>> {
+        if self.bounds_filter.is_some() || !bounds::may_prune(&self.on, self.roles(), self.build_side) {
+            return Ok(None);
+        }
+        let probe_side = self.build_side.negate();
+        let Some(column) = self.on.geometry(probe_side).downcast_ref::<Column>() else {
+            return Ok(None);
+        };
+        let filter = Arc::new(BoundsFilter::pending("the build side"));
+        let (_, probe) = self.sides();
+        let Some(probe) = bounds::push_bounds(probe, column.index(), &filter)? else {
+            return Ok(None);
+        };
+        let (left, right) = match self.build_side {
+            JoinSide::Left => (Arc::clone(&self.left), probe),
+            _ => (probe, Arc::clone(&self.right)),
+        };
+        let mut join = self.remake(left, right, self.projection.clone())?;
+        join.bounds_filter = Some(filter);
+        Ok(Some(join))
+    }
+
+    /// The input (0 left, 1 right), and its column, that a column of the output is taken from, if a
+    /// row that is missing in that input is missing in the output and changes nothing else.
+    pub(super) fn origin(&self, column: usize) -> Option<(usize, usize)> {
+        let column = match &self.projection {
+            Some(projection) => *projection.get(column)?,
+            None => column,
+        };
+        // The other side must not show rows for want of a partner, nor may which rows are the
+        // nearest depend on the row.
+        let nearest = matches!(self.on.predicate, JoinPredicate::Nearest { .. });
+        let roles = Roles::new(self.join_type, JoinSide::Left);
+        let ColumnIndex { index, side } = *self.columns.get(column)?;
+        match side {
+            JoinSide::Left if !roles.probe.shows_unmatched() => Some((0, index)),
+            JoinSide::Right if !roles.build.shows_unmatched() && !nearest => Some((1, index)),
+            _ => None,
+        }
+    }
+
+    fn roles(&self) -> Roles {
+        Roles::new(self.join_type, self.build_side)
     }
 
     /// The left input.
@@ -150,7 +207,7 @@ impl SpatialJoinExec {
         right: Arc<dyn ExecutionPlan>,
         projection: Option<Vec<usize>>,
     ) -> Result<Self> {
-        Self::try_new(
+        let mut join = Self::try_new(
             left,
             right,
             self.on.clone(),
@@ -158,7 +215,9 @@ impl SpatialJoinExec {
             self.join_type,
             self.build_side,
             projection,
-        )
+        )?;
+        join.bounds_filter = self.bounds_filter.clone();
+        Ok(join)
     }
 
     /// The build side: collected by whichever partition asks first, awaited by all.
@@ -168,6 +227,11 @@ impl SpatialJoinExec {
             return build.clone();
         }
         let (build_plan, probe_plan) = self.sides();
+        let (filter, on) = (self.bounds_filter.clone(), self.on.clone());
+        if let Some(filter) = &filter {
+            // A plan that runs again, as a recursive query does, has another build side.
+            filter.clear();
+        }
         let build = build::collect(
             Arc::clone(build_plan),
             self.on.clone(),
@@ -177,7 +241,12 @@ impl SpatialJoinExec {
             BuildMetrics::new(&self.metrics, partition),
             Arc::clone(context),
         )
-        .map(|built| built.map(Arc::new).map_err(Arc::new))
+        .map(move |built| {
+            if let (Some(filter), Ok(build)) = (&filter, &built) {
+                bounds::publish(filter, build, &on);
+            }
+            built.map(Arc::new).map_err(Arc::new)
+        })
         .boxed()
         .shared();
         *shared = Some(build.clone());

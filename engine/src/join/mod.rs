@@ -18,10 +18,14 @@
 //!   from the last probe partition                 probe rows, batch by batch
 //! ```
 //!
+//! Once the build side is complete, a few rectangles around it reach the scan of the probe side, which
+//! then leaves out the files, row groups and pages that overlap none of them ([`push_bounds`]).
+//!
 //! [`SpatialJoinExec`] is the operator. A row whose geometry is NULL or EMPTY is in no spatial
 //! relation to any other, so it appears in the output of outer and anti joins alone
 //! (two EMPTY geometries are `ST_Equals`, as in PostGIS).
 
+mod bounds;
 mod build;
 mod build_side;
 mod exec;
@@ -37,6 +41,7 @@ mod rtree;
 mod statistics;
 mod stream;
 
+pub use bounds::push_bounds;
 pub use build_side::choose_build_side;
 pub use exec::SpatialJoinExec;
 pub use on::{JoinDistance, JoinPredicate, SpatialOn};

@@ -157,6 +157,29 @@ impl PackedRTree {
         items.map(|(i, item)| (*item, self.kept(i))).collect()
     }
 
+    /// Rectangles that together hold everything, at most this many: neighbours along the curve are
+    /// merged, bottom up.
+    pub(super) fn rectangles(&self, at_most: usize) -> Vec<Bounds> {
+        let at_most = at_most.max(1);
+        // The deepest level that is not much larger, so that few rectangles are looked at but
+        // as many as possible are given.
+        let level = self
+            .levels
+            .windows(2)
+            .find(|level| level[1] - level[0] <= at_most.saturating_mul(NODE_SIZE));
+        let Some(&[start, end]) = level else {
+            return vec![];
+        };
+        let merged = (end - start).div_ceil(at_most).max(1);
+        (start..end)
+            .step_by(merged)
+            .map(|first| {
+                (first..(first + merged).min(end))
+                    .fold(Bounds::EMPTY, |all, i| all.union(&self.kept(i)))
+            })
+            .collect()
+    }
+
     /// Bytes held.
     pub(super) fn size(&self) -> usize {
         self.min_x.capacity() * 16 + self.items.capacity() * 4

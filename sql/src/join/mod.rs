@@ -2,7 +2,9 @@
 
 mod conjunct;
 mod nearest;
+mod prune;
 mod rule;
 
 pub use nearest::{NearestJoinRule, ST_KNN, SpatialQueryPlanner, nearest_function};
+pub use prune::SpatialPruningRule;
 pub use rule::SpatialJoinRule;

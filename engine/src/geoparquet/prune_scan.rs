@@ -1,0 +1,68 @@
+//! Giving a scan a filter by bounds.
+
+use std::sync::Arc;
+
+use datafusion::datasource::physical_plan::{FileScanConfig, FileScanConfigBuilder};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::error::Result;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::ExecutionPlan;
+
+use super::prune_filter::BoundsFilter;
+use super::prune_source::{ColumnFilter, PruningSource};
+use crate::geometry::GeometryType;
+
+/// Lets a scan of GeoParquet files leave out what `filter` excludes, by the bounds of files, of row
+/// groups and of pages. `column` is the geometry among the columns of the scan's output.
+///
+/// The scan still yields rows that overlap no rectangle: whoever asks must filter. `None` if `scan`
+/// is no scan of Parquet files, if the column is computed or is no geometry, or if the scan stops
+/// after a number of rows, which must not become others.
+///
+/// # Errors
+/// When the type of the column is a broken GeoArrow type.
+pub fn prune_scan(
+    scan: &Arc<dyn ExecutionPlan>,
+    column: usize,
+    filter: &Arc<BoundsFilter>,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let Some(exec) = scan.downcast_ref::<DataSourceExec>() else {
+        return Ok(None);
+    };
+    let Some(config) = exec.data_source().downcast_ref::<FileScanConfig>() else {
+        return Ok(None);
+    };
+    if config.limit.is_some() {
+        return Ok(None);
+    }
+    let source = config.file_source();
+    let column = match source.projection() {
+        None => column,
+        Some(projection) => {
+            let projected = projection.as_ref().get(column);
+            match projected.and_then(|p| p.expr.downcast_ref::<Column>()) {
+                Some(column) => column.index(),
+                None => return Ok(None),
+            }
+        }
+    };
+    // Columns of the path come after those of the files.
+    let Some(field) = source.table_schema().file_schema().fields().get(column) else {
+        return Ok(None);
+    };
+    if GeometryType::from_field(field)?.is_none() {
+        return Ok(None);
+    }
+    let filter = ColumnFilter {
+        column: field.name().clone(),
+        filter: Arc::clone(filter),
+    };
+    let Some(source) = PruningSource::add(source, filter) else {
+        return Ok(None);
+    };
+    let config = FileScanConfigBuilder::from(config.clone())
+        .with_source(Arc::new(source))
+        .build();
+    let exec = exec.clone().with_data_source(Arc::new(config));
+    Ok(Some(Arc::new(exec)))
+}

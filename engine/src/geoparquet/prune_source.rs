@@ -1,0 +1,315 @@
+//! A Parquet source that leaves out what bounds exclude, when a file is opened.
+//!
+//! ```text
+//!  FileStream ── next file ──> PruningMorselizer ── footer, from the cache ──> access plan
+//!                                     |                                            |
+//!                                nothing wanted: no planner          file + access plan as extension
+//!                                                                                  |
+//!                                                        DataFusion's Parquet opener, as it is
+//! ```
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::config::ConfigOptions;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::{
+    DefaultParquetFileReaderFactory, ParquetAccessPlan, ParquetFileReaderFactory, ParquetRowSelection,
+};
+use datafusion::datasource::physical_plan::{
+    FileOpener, FileScanConfig, FileSource, ParquetSource,
+};
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_expr::utils::collect_columns;
+use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExprRef, PhysicalSortExpr};
+use datafusion::physical_plan::filter_pushdown::FilterPushdownPropagation;
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
+use datafusion_datasource::morsel::{MorselPlan, MorselPlanner, Morselizer};
+use object_store::ObjectStore;
+
+use super::prune_access::{Wanted, initial, narrow};
+use super::prune_filter::BoundsFilter;
+use super::prune_metrics::PruneMetrics;
+
+/// A filter on one geometry column of a table.
+#[derive(Debug, Clone)]
+pub(super) struct ColumnFilter {
+    /// Name of the column.
+    pub column: String,
+    pub filter: Arc<BoundsFilter>,
+}
+
+/// DataFusion's Parquet source, and filters that say which parts of its files are wanted.
+#[derive(Clone)]
+pub(super) struct PruningSource {
+    inner: Arc<dyn FileSource>,
+    filters: Vec<ColumnFilter>,
+}
+
+impl PruningSource {
+    /// Adds a filter to a source of Parquet files; `None` for any other source.
+    pub(super) fn add(source: &Arc<dyn FileSource>, filter: ColumnFilter) -> Option<Self> {
+        if let Some(pruning) = source.downcast_ref::<Self>() {
+            let mut pruning = pruning.clone();
+            pruning.filters.push(filter);
+            return Some(pruning);
+        }
+        source.downcast_ref::<ParquetSource>().map(|_| Self {
+            inner: Arc::clone(source),
+            filters: vec![filter],
+        })
+    }
+
+    fn wrap(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
+        Arc::new(Self {
+            inner,
+            filters: self.filters.clone(),
+        })
+    }
+
+    /// Names of the table's columns that are read.
+    fn columns(&self) -> Vec<String> {
+        let columns = self.inner.projection().into_iter().flatten();
+        let columns = columns.flat_map(|projected| collect_columns(&projected.expr));
+        columns.map(|column| column.name().to_owned()).collect()
+    }
+}
+
+impl FileSource for PruningSource {
+    fn create_file_opener(
+        &self,
+        object_store: Arc<dyn ObjectStore>,
+        base_config: &FileScanConfig,
+        partition: usize,
+    ) -> Result<Arc<dyn FileOpener>> {
+        self.inner
+            .create_file_opener(object_store, base_config, partition)
+    }
+
+    fn create_morselizer(
+        &self,
+        object_store: Arc<dyn ObjectStore>,
+        base_config: &FileScanConfig,
+        partition: usize,
+    ) -> Result<Box<dyn Morselizer>> {
+        let inner =
+            self.inner
+                .create_morselizer(Arc::clone(&object_store), base_config, partition)?;
+        // The factory that the opener will use, and with it the same cache of footers.
+        let readers = self
+            .inner
+            .downcast_ref::<ParquetSource>()
+            .and_then(ParquetSource::parquet_file_reader_factory)
+            .cloned()
+            .unwrap_or_else(|| Arc::new(DefaultParquetFileReaderFactory::new(object_store)));
+        Ok(Box::new(PruningMorselizer(Arc::new(Pruner {
+            inner,
+            filters: self.filters.clone(),
+            columns: self.columns(),
+            readers,
+            partition,
+            metrics: PruneMetrics::new(self.metrics(), partition),
+        }))))
+    }
+
+    fn table_schema(&self) -> &TableSchema {
+        self.inner.table_schema()
+    }
+
+    fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
+        self.wrap(self.inner.with_batch_size(batch_size))
+    }
+
+    fn filter(&self) -> Option<PhysicalExprRef> {
+        self.inner.filter()
+    }
+
+    fn projection(&self) -> Option<&ProjectionExprs> {
+        self.inner.projection()
+    }
+
+    fn metrics(&self) -> &ExecutionPlanMetricsSet {
+        self.inner.metrics()
+    }
+
+    fn file_type(&self) -> &str {
+        self.inner.file_type()
+    }
+
+    fn fmt_extra(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt_extra(t, f)?;
+        let filters: Vec<String> = self
+            .filters
+            .iter()
+            .map(|ColumnFilter { column, filter }| format!("{column} overlaps {filter}"))
+            .collect();
+        let filters = filters.join(", ");
+        match t {
+            DisplayFormatType::TreeRender => writeln!(f, "bounds_filter={filters}"),
+            _ => write!(f, ", bounds_filter=[{filters}]"),
+        }
+    }
+
+    fn supports_repartitioning(&self) -> bool {
+        self.inner.supports_repartitioning()
+    }
+
+    fn repartitioned(
+        &self,
+        target_partitions: usize,
+        repartition_file_min_size: usize,
+        output_ordering: Option<LexOrdering>,
+        config: &FileScanConfig,
+    ) -> Result<Option<FileScanConfig>> {
+        // The inner source changes the file groups of `config` alone, whose source is this one.
+        self.inner.repartitioned(
+            target_partitions,
+            repartition_file_min_size,
+            output_ordering,
+            config,
+        )
+    }
+
+    fn try_pushdown_filters(
+        &self,
+        filters: Vec<PhysicalExprRef>,
+        config: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
+        let mut pushed = self.inner.try_pushdown_filters(filters, config)?;
+        pushed.updated_node = pushed.updated_node.map(|inner| self.wrap(inner));
+        Ok(pushed)
+    }
+
+    fn try_pushdown_sort(
+        &self,
+        order: &[PhysicalSortExpr],
+        eq_properties: &EquivalenceProperties,
+    ) -> Result<SortOrderPushdownResult<Arc<dyn FileSource>>> {
+        let pushed = self.inner.try_pushdown_sort(order, eq_properties)?;
+        Ok(pushed.map(|inner| self.wrap(inner)))
+    }
+
+    fn reorder_files(&self, files: Vec<PartitionedFile>) -> Vec<PartitionedFile> {
+        self.inner.reorder_files(files)
+    }
+
+    fn try_pushdown_projection(
+        &self,
+        projection: &ProjectionExprs,
+    ) -> Result<Option<Arc<dyn FileSource>>> {
+        let pushed = self.inner.try_pushdown_projection(projection)?;
+        Ok(pushed.map(|inner| self.wrap(inner)))
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&PhysicalExprRef) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        self.inner.apply_expressions(f)
+    }
+}
+
+#[derive(Debug)]
+struct PruningMorselizer(Arc<Pruner>);
+
+impl Morselizer for PruningMorselizer {
+    fn plan_file(&self, file: PartitionedFile) -> Result<Box<dyn MorselPlanner>> {
+        Ok(Box::new(FilePlanner {
+            pruner: Arc::clone(&self.0),
+            file: Box::new(file),
+        }))
+    }
+}
+
+/// Opens the files of one partition of a scan.
+#[derive(Debug)]
+struct Pruner {
+    inner: Box<dyn Morselizer>,
+    filters: Vec<ColumnFilter>,
+    /// Columns that are read.
+    columns: Vec<String>,
+    readers: Arc<dyn ParquetFileReaderFactory>,
+    partition: usize,
+    metrics: PruneMetrics,
+}
+
+impl Pruner {
+    /// What is known to be wanted by now.
+    fn wanted(&self) -> Vec<Wanted> {
+        let known = self.filters.iter().filter_map(|filter| {
+            Some(Wanted {
+                column: filter.column.clone(),
+                rectangles: filter.filter.rectangles()?,
+            })
+        });
+        known.collect()
+    }
+
+    /// Plans what is wanted of a file.
+    async fn plan(
+        &self,
+        mut file: PartitionedFile,
+        wanted: Vec<Wanted>,
+    ) -> Result<Box<dyn MorselPlanner>> {
+        // Its metrics are not shown: those of the reader that reads rows are.
+        let unseen = ExecutionPlanMetricsSet::new();
+        let mut reader = self.readers.create_reader(
+            self.partition,
+            file.clone(),
+            file.metadata_size_hint,
+            &unseen,
+        )?;
+        let footer = reader
+            .get_metadata(None)
+            .await
+            .map_err(|e| DataFusionError::ParquetError(Box::new(e)))?;
+        let given = file.extensions.get::<ParquetAccessPlan>();
+        if let Some(plan) = initial(given, footer.num_row_groups()) {
+            let range = file.range.as_ref();
+            match narrow(plan, &footer, &wanted, range, &self.columns, &self.metrics) {
+                Some(plan) => file = file.with_extension(plan),
+                None => return Ok(Box::new(Nothing)),
+            }
+        }
+        self.inner.plan_file(file)
+    }
+}
+
+struct FilePlanner {
+    pruner: Arc<Pruner>,
+    file: Box<PartitionedFile>,
+}
+
+impl fmt::Debug for FilePlanner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = &self.file.object_meta.location;
+        f.debug_tuple("FilePlanner").field(path).finish()
+    }
+}
+
+impl MorselPlanner for FilePlanner {
+    fn plan(self: Box<Self>) -> Result<Option<MorselPlan>> {
+        let Self { pruner, file } = *self;
+        let wanted = pruner.wanted();
+        // A selection of rows and an access plan exclude each other.
+        if wanted.is_empty() || file.extensions.get::<ParquetRowSelection>().is_some() {
+            return pruner.inner.plan_file(*file)?.plan();
+        }
+        let plan = async move { pruner.plan(*file, wanted).await };
+        Ok(Some(MorselPlan::new().with_pending_planner(plan)))
+    }
+}
+
+/// Yields no rows.
+#[derive(Debug)]
+struct Nothing;
+
+impl MorselPlanner for Nothing {
+    fn plan(self: Box<Self>) -> Result<Option<MorselPlan>> {
+        Ok(None)
+    }
+}
