@@ -160,7 +160,10 @@ fn bytes(group: &RowGroupMetaData, columns: &[String]) -> usize {
 }
 
 /// The plan that a file comes with, if it fits the file.
-pub(super) fn initial(given: Option<&ParquetAccessPlan>, groups: usize) -> Option<ParquetAccessPlan> {
+pub(super) fn initial(
+    given: Option<&ParquetAccessPlan>,
+    groups: usize,
+) -> Option<ParquetAccessPlan> {
     match given {
         None => Some(ParquetAccessPlan::new(vec![RowGroupAccess::Scan; groups])),
         Some(plan) => (plan.len() == groups).then(|| plan.clone()),

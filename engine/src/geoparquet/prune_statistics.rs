@@ -154,11 +154,9 @@ impl BoundsStatistics {
 /// Such a box betrays itself when no other has an `xmin` as small as its `xmax`, or an `xmax` as great
 /// as its `xmin`. Otherwise the boxes together span more than half the Earth.
 fn may_wrap(xmin: &Span, xmax: &Span) -> bool {
-    let degrees = xmin.min >= -HALF_TURN.next_up() * 1.000_001
-        && xmax.max <= HALF_TURN.next_up() * 1.000_001;
-    xmin.min > xmax.min
-        || xmin.max > xmax.max
-        || (degrees && xmax.max - xmin.min > HALF_TURN)
+    let degrees =
+        xmin.min >= -HALF_TURN.next_up() * 1.000_001 && xmax.max <= HALF_TURN.next_up() * 1.000_001;
+    xmin.min > xmax.min || xmin.max > xmax.max || (degrees && xmax.max - xmin.min > HALF_TURN)
 }
 
 /// The least and the greatest value of a column in some rows, or less and more than that.
@@ -227,4 +225,3 @@ fn pages_of(
     }
     (!found.is_empty()).then_some(found)
 }
-

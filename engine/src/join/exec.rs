@@ -120,7 +120,9 @@ impl SpatialJoinExec {
     /// # Errors
     /// As [`prune_scan`](crate::geoparquet::prune_scan).
     pub fn with_pruned_probe(&self) -> Result<Option<Self>> {
-        if self.bounds_filter.is_some() || !bounds::may_prune(&self.on, self.roles(), self.build_side) {
+        if self.bounds_filter.is_some()
+            || !bounds::may_prune(&self.on, self.roles(), self.build_side)
+        {
             return Ok(None);
         }
         let probe_side = self.build_side.negate();

@@ -1,0 +1,214 @@
+//! Scans of spatially sorted GeoParquet read what overlaps, and answers stay what they are.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod counting;
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BinaryArray, Float64Array, Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema};
+use counting::Counting;
+use datafusion::arrow::util::pretty::pretty_format_batches;
+use geoflow_engine::geometry::GeometryType;
+use geoflow_engine::geoparquet::{GeoParquetWriter, WriteOptions};
+use geoflow_sql::{Session, SessionBuilder};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use url::Url;
+
+const ROWS: usize = 20_000;
+const ROW_GROUP: usize = 500;
+
+struct Lab {
+    session: Session,
+    store: Arc<Counting>,
+}
+
+fn point(x: f64, y: f64) -> Vec<u8> {
+    let mut wkb = vec![1, 1, 0, 0, 0];
+    wkb.extend(x.to_le_bytes());
+    wkb.extend(y.to_le_bytes());
+    wkb
+}
+
+fn square(x: f64, y: f64, side: f64) -> Vec<u8> {
+    let mut wkb = vec![1, 3, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0];
+    for (dx, dy) in [
+        (0.0, 0.0),
+        (side, 0.0),
+        (side, side),
+        (0.0, side),
+        (0.0, 0.0),
+    ] {
+        wkb.extend((x + dx).to_le_bytes());
+        wkb.extend((y + dy).to_le_bytes());
+    }
+    wkb
+}
+
+/// Rows of a number, a payload that takes room, and a geometry.
+fn batch(geometries: Vec<Option<Vec<u8>>>) -> RecordBatch {
+    let n = geometries.len();
+    let schema = Schema::new(vec![
+        Field::new("id", DataType::Int64, false),
+        Field::new("payload", DataType::Float64, false),
+        GeometryType::wkb(None).to_field("geometry", true),
+    ]);
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from_iter_values(0..n as i64)),
+        Arc::new(Float64Array::from_iter_values(
+            (0..n).map(|i| (i as f64).sin()),
+        )),
+        Arc::new(BinaryArray::from_iter(geometries)),
+    ];
+    RecordBatch::try_new(Arc::new(schema), columns).unwrap()
+}
+
+/// Points from x = 0 to 100 in this order, y wild between 0 and 10; here and there NULL.
+fn points() -> RecordBatch {
+    let geometries = (0..ROWS).map(|i| {
+        let x = i as f64 * 100.0 / ROWS as f64;
+        let y = (i as f64 * 7.31).sin().abs() * 10.0;
+        (i % 97 != 5).then(|| point(x, y))
+    });
+    batch(geometries.collect())
+}
+
+impl Lab {
+    async fn new() -> Self {
+        let session = SessionBuilder::new()
+            .threads(2)
+            .batch_size(512)
+            .build()
+            .unwrap();
+        let store = Arc::new(Counting::default());
+        let url = Url::parse("s3://lab").unwrap();
+        let shared: Arc<dyn ObjectStore> = store.clone();
+        session.context().register_object_store(&url, shared);
+        let lab = Self { session, store };
+        lab.table("points", &points(), ROW_GROUP).await;
+        lab
+    }
+
+    /// A table `name` of one file, and `name_mem` with the same rows in memory.
+    async fn table(&self, name: &str, batch: &RecordBatch, row_group: usize) {
+        let mut file = vec![];
+        let options = WriteOptions {
+            row_group_rows: row_group,
+            ..WriteOptions::default()
+        };
+        let mut writer =
+            GeoParquetWriter::try_new_with_options(&mut file, &batch.schema(), &options).unwrap();
+        writer.write(batch).unwrap();
+        writer.finish().unwrap();
+        let path = Path::from(format!("{name}.parquet"));
+        self.store.put(&path, file.into()).await.unwrap();
+        self.run(&format!(
+            "CREATE EXTERNAL TABLE {name} STORED AS PARQUET LOCATION 's3://lab/{name}.parquet'"
+        ))
+        .await;
+        let memory = format!("{name}_mem");
+        self.session
+            .context()
+            .register_batch(&memory, batch.clone())
+            .unwrap();
+    }
+
+    async fn squares(&self, name: &str, squares: Vec<Option<Vec<u8>>>) {
+        self.table(name, &batch(squares), 1_000).await;
+    }
+
+    async fn run(&self, sql: &str) -> Vec<RecordBatch> {
+        let frame = self.session.sql(sql).await;
+        let frame = frame.unwrap_or_else(|e| panic!("{sql}: {e}"));
+        frame
+            .collect()
+            .await
+            .unwrap_or_else(|e| panic!("{sql}: {e}"))
+    }
+
+    /// The answer as sorted lines, and the bytes that were asked for.
+    async fn ask(&self, sql: &str) -> (Vec<String>, u64) {
+        self.store.take();
+        let batches = self.run(sql).await;
+        let bytes = self.store.take();
+        let text = pretty_format_batches(&batches).unwrap().to_string();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        (lines, bytes)
+    }
+
+    /// Asks of the files and of the same rows in memory; gives the bytes.
+    async fn check(&self, sql: &str, tables: &[&str]) -> (usize, u64) {
+        let (got, bytes) = self.ask(sql).await;
+        let in_memory = tables.iter().fold(sql.to_owned(), |sql, table| {
+            sql.replace(&format!(" {table} "), &format!(" {table}_mem "))
+        });
+        assert_ne!(sql, in_memory);
+        let (want, none) = self.ask(&in_memory).await;
+        assert_eq!(none, 0, "{in_memory}");
+        assert_eq!(got, want, "{sql}");
+        (got.len(), bytes)
+    }
+}
+
+/// What a scan of all points reads.
+async fn everything(lab: &Lab) -> u64 {
+    let (_, bytes) = lab.ask("SELECT id, payload, geometry FROM points").await;
+    assert!(bytes > 100_000, "{bytes}");
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_join_type_answers_as_without_pruning() {
+    let lab = Lab::new().await;
+    // Two corners far apart, a NULL, and one that meets no point.
+    lab.squares(
+        "squares",
+        vec![
+            Some(square(10.0, 2.0, 1.5)),
+            None,
+            Some(square(80.25, 5.0, 0.5)),
+            Some(square(10.0, 200.0, 1.0)),
+        ],
+    )
+    .await;
+    let all = everything(&lab).await;
+    let few = all / 5;
+    let columns = |side: &str| match side {
+        "both" => "p.id, p.payload, s.id",
+        "p" => "p.id, p.payload",
+        _ => "s.id",
+    };
+    for (join, output, pruned) in [
+        ("INNER", "both", true),
+        ("LEFT", "both", false),
+        ("RIGHT", "both", true),
+        ("FULL", "both", false),
+        ("LEFT SEMI", "p", true),
+        ("RIGHT SEMI", "s", true),
+        ("LEFT ANTI", "p", false),
+        ("RIGHT ANTI", "s", true),
+    ] {
+        for condition in [
+            "ST_Intersects(p.geometry, s.geometry)",
+            "ST_Within(p.geometry, s.geometry)",
+            "ST_DWithin(p.geometry, s.geometry, 0.75)",
+            "ST_DWithin(p.geometry, s.geometry, s.id * 0.5)",
+            "ST_Intersects(p.geometry, s.geometry) AND p.id > s.id + 2000",
+        ] {
+            let sql = format!(
+                "SELECT {} FROM points p {join} JOIN squares s ON {condition}",
+                columns(output)
+            );
+            let (lines, bytes) = lab.check(&sql, &["points", "squares"]).await;
+            assert!(lines > 4, "{sql}");
+            if pruned {
+                assert!(bytes < few, "{sql}: {bytes} of {all}");
+            } else {
+                // Not the payload of those that only show that they exist.
+                assert!(bytes > all / 2, "{sql}: {bytes} of {all}");
+            }
+        }
+    }
+}
