@@ -22,12 +22,14 @@ pub(super) fn file_bounds(column: &GeoColumn) -> Option<Bounds> {
     if ![min_x, min_y, max_x, max_y].iter().all(|v| v.is_finite()) || min_y > max_y {
         return None;
     }
-    Some(if min_x > max_x {
+    let (min_x, max_x) = if min_x > max_x {
         // The box crosses the antimeridian.
-        Bounds::new(f64::NEG_INFINITY, min_y, f64::INFINITY, max_y)
+        (f64::NEG_INFINITY, f64::INFINITY)
     } else {
-        Bounds::new(min_x, min_y, max_x, max_y)
-    })
+        (min_x, max_x)
+    };
+    // Numbers in JSON may have been rounded to the nearest.
+    Some(Bounds::new(min_x, min_y, max_x, max_y).expand(0.0))
 }
 
 /// Where the bounds of a geometry column are found in the statistics of one file.

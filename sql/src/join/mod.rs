@@ -1,6 +1,7 @@
 //! How joins in SQL become [`SpatialJoinExec`](geoflow_engine::join::SpatialJoinExec).
 
 mod conjunct;
+mod constant;
 mod nearest;
 mod prune;
 mod rule;

@@ -7,9 +7,15 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
-use geoflow_engine::join::SpatialJoinExec;
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
+use datafusion::physical_plan::filter::FilterExec;
+use geoflow_engine::geoparquet::BoundsFilter;
+use geoflow_engine::join::{SpatialJoinExec, push_bounds};
 
-/// Connects spatial joins with the scans of their probe sides.
+use super::constant;
+
+/// Connects spatial joins with the scans of their probe sides, and filters by constant geometries with
+/// the scans below them.
 ///
 /// It runs last of the physical rules: operators that other rules put between a join and its scan are
 /// in place by then, and no rule needs to know the source that takes the place of DataFusion's.
@@ -30,12 +36,16 @@ impl PhysicalOptimizerRule for SpatialPruningRule {
         _config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
-            let pruned = match node.downcast_ref::<SpatialJoinExec>() {
-                Some(join) => join.with_pruned_probe()?,
-                None => None,
-            };
+            let pruned: Option<Arc<dyn ExecutionPlan>> =
+                if let Some(join) = node.downcast_ref::<SpatialJoinExec>() {
+                    join.with_pruned_probe()?.map(|join| Arc::new(join) as _)
+                } else if let Some(filter) = node.downcast_ref::<FilterExec>() {
+                    below_filter(&node, filter)?
+                } else {
+                    None
+                };
             Ok(match pruned {
-                Some(join) => Transformed::yes(Arc::new(join) as Arc<dyn ExecutionPlan>),
+                Some(pruned) => Transformed::yes(pruned),
                 None => Transformed::no(node),
             })
         })
@@ -49,4 +59,23 @@ impl PhysicalOptimizerRule for SpatialPruningRule {
     fn schema_check(&self) -> bool {
         true
     }
+}
+
+/// A filter whose scan leaves out what lies far from the constants that the filter compares with.
+fn below_filter(
+    node: &Arc<dyn ExecutionPlan>,
+    filter: &FilterExec,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let mut input = Arc::clone(filter.input());
+    let mut any = false;
+    for within in constant::rectangles(filter.predicate(), &input.schema())? {
+        let bounds = Arc::new(BoundsFilter::constant(within.rectangles));
+        if let Some(pruned) = push_bounds(&input, within.column, &bounds)? {
+            input = pruned;
+            any = true;
+        }
+    }
+    let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    any.then(|| Arc::clone(node).replace_children(vec![input], options))
+        .transpose()
 }

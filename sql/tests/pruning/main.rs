@@ -212,3 +212,113 @@ async fn every_join_type_answers_as_without_pruning() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn constants_prune_too() {
+    let lab = Lab::new().await;
+    let all = everything(&lab).await;
+    let area = "ST_MakeEnvelope(30.0, 1.0, 31.0, 4.0)";
+    let here = "ST_Point(55.0, 3.0)";
+    for (condition, share) in [
+        (format!("ST_Intersects(geometry, {area})"), 10),
+        (format!("ST_Intersects({area}, geometry)"), 10),
+        (format!("ST_Within(geometry, {area})"), 10),
+        (format!("ST_Contains({area}, geometry)"), 10),
+        (format!("ST_CoveredBy(geometry, {area}) AND id % 2 = 0"), 10),
+        (format!("ST_DWithin(geometry, {here}, 0.5)"), 10),
+        (format!("ST_DWithin({here}, geometry, 1)"), 10),
+        (format!("ST_Distance(geometry, {here}) < 0.5"), 10),
+        (format!("0.5 >= ST_Distance(geometry, {here})"), 10),
+        (
+            format!("ST_Within(geometry, {area}) OR ST_DWithin(geometry, {here}, 0.5)"),
+            5,
+        ),
+        // These leave nothing out.
+        (format!("NOT ST_Intersects(geometry, {area})"), 1),
+        (format!("ST_Within(geometry, {area}) OR id = 5"), 1),
+        (format!("ST_Distance(geometry, {here}) > 50"), 1),
+    ] {
+        let sql = format!("SELECT id, payload, geometry FROM points WHERE {condition}");
+        let (lines, bytes) = lab
+            .check(&sql.replace("points", "points "), &["points"])
+            .await;
+        assert!(lines > 4, "{sql}");
+        assert!(bytes < all / share + all / 100, "{sql}: {bytes} of {all}");
+        if share == 1 {
+            assert!(bytes > all / 2, "{sql}: {bytes} of {all}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_read_for_nothing() {
+    let lab = Lab::new().await;
+    lab.squares("far", vec![Some(square(500.0, 500.0, 1.0))])
+        .await;
+    lab.squares("nulls", vec![None, None]).await;
+    for table in ["far", "nulls"] {
+        for join in ["INNER", "RIGHT", "LEFT SEMI"] {
+            let (_, alone) = lab.ask(&format!("SELECT * FROM {table}")).await;
+            let sql = format!(
+                "SELECT count(*) FROM points p {join} JOIN {table} s ON ST_Intersects(p.geometry, s.geometry)"
+            );
+            let (_, bytes) = lab.check(&sql, &["points", table]).await;
+            assert!(bytes <= alone, "{sql}: {bytes}, {table} alone {alone}");
+        }
+    }
+}
+
+/// A plan as `EXPLAIN` shows it.
+async fn explain(lab: &Lab, sql: &str) -> String {
+    let batches = lab.run(sql).await;
+    pretty_format_batches(&batches).unwrap().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn explain_shows_the_filter_and_what_it_left_out() {
+    let lab = Lab::new().await;
+    lab.squares("squares", vec![Some(square(10.0, 2.0, 1.5))])
+        .await;
+    let sql = "SELECT p.id FROM points p JOIN squares s ON ST_Intersects(p.geometry, s.geometry)";
+    let plan = explain(&lab, &format!("EXPLAIN {sql}")).await;
+    assert!(
+        plan.contains("bounds_filter=[geometry overlaps the build side]"),
+        "{plan}"
+    );
+    let plan = explain(&lab, &format!("EXPLAIN ANALYZE {sql}")).await;
+    assert!(plan.contains("files_pruned_bounds="), "{plan}");
+    assert!(
+        plan.contains("row_groups_pruned_bounds=40 total → 1 matched"),
+        "{plan}"
+    );
+    assert!(plan.contains("bytes_pruned_bounds="), "{plan}");
+    for (sql, shown) in [
+        (
+            "SELECT p.id FROM points p JOIN squares s ON ST_KNN(p.geometry, s.geometry, 1)",
+            false,
+        ),
+        (
+            "SELECT p.id FROM points p LEFT JOIN squares s ON ST_Intersects(p.geometry, s.geometry)",
+            false,
+        ),
+        (
+            // The first hundred rows are not to become others.
+            "SELECT p.id FROM (SELECT * FROM points LIMIT 100) p JOIN squares s
+             ON ST_Intersects(p.geometry, s.geometry)",
+            false,
+        ),
+        (
+            "SELECT p.id FROM (SELECT id, geometry AS g FROM points WHERE id > 7) p JOIN squares s
+             ON ST_Intersects(p.g, s.geometry)",
+            true,
+        ),
+        (
+            "SELECT p.id FROM (SELECT id, ST_Centroid(geometry) AS g FROM points) p JOIN squares s
+             ON ST_Intersects(p.g, s.geometry)",
+            false,
+        ),
+    ] {
+        let plan = explain(&lab, &format!("EXPLAIN {sql}")).await;
+        assert_eq!(plan.contains("bounds_filter"), shown, "{sql}\n{plan}");
+    }
+}
