@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::wgs84;
+use super::{projjson, wgs84};
 use crate::{Error, Result};
 
 /// A coordinate reference system: PROJJSON, or an `authority:code` alone.
@@ -100,8 +100,8 @@ impl Crs {
         }
     }
 
-    /// PROJJSON for a file to be written: what the CRS carries, or the definition of `OGC:CRS84`
-    /// and `EPSG:4326`, which geoflow knows by heart.
+    /// PROJJSON for a file to be written: what the CRS carries, or the definition of its code if
+    /// geoflow knows that.
     ///
     /// `None` for any other authority code alone: the caller must refuse to write, because a file
     /// without its CRS would claim to be in longitude and latitude.
@@ -114,7 +114,7 @@ impl Crs {
             Definition::AuthorityCode(code) if code.eq_ignore_ascii_case("EPSG:4326") => {
                 Some(wgs84::epsg_4326())
             }
-            Definition::AuthorityCode(_) => None,
+            Definition::AuthorityCode(code) => projjson::of_code(code),
         }
     }
 
@@ -329,7 +329,7 @@ mod tests {
             assert_eq!(Crs::from_projjson(json).unwrap().name(), name);
         }
         assert!(
-            Crs::from_authority_code("EPSG:3067")
+            Crs::from_authority_code("EPSG:99999")
                 .unwrap()
                 .to_projjson_for_writing()
                 .is_none()

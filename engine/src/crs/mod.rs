@@ -7,8 +7,12 @@ mod check;
     reason = "the type of the module, one concept a file"
 )]
 mod crs;
+mod definition;
 mod extension;
+mod projjson;
+mod transform;
 mod wgs84;
 
 pub use check::check_same_crs;
 pub use crs::Crs;
+pub use transform::Transform;

@@ -1,4 +1,5 @@
-//! Any well-known binary to the one form that files and other systems agree on.
+//! Any well-known binary to the one form that files and other systems agree on, with its
+//! coordinates as they are or mapped.
 
 use super::wkb::{CoordRun, MAX_DEPTH, WkbCursor, WkbError, WkbHeader, WkbKind, point_xy};
 use super::wkb_writer::{Dimensions, write_count, write_header, write_ordinates};
@@ -16,18 +17,74 @@ pub fn wkb_to_iso(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), WkbError> {
     }
     let mut cursor = WkbCursor::new(bytes);
     let header = cursor.header()?;
-    body(&mut cursor, &header, out, 0)?;
-    cursor.end()
+    let mut write = |run: CoordRun<'_>, n: usize, out: &mut Vec<u8>| {
+        plain(run, n, out);
+        Ok(())
+    };
+    match body(&mut cursor, &header, out, &mut write, 0) {
+        Err(Stop::Wkb(error)) => Err(error),
+        // Plain copies refuse nothing.
+        Ok(()) | Err(Stop::Map(_)) => cursor.end(),
+    }
 }
+
+/// Appends a value as [`wkb_to_iso`] does, with x and y of every run of coordinates (a point, a
+/// line, a ring) mapped in place. Z and M stay, EMPTY is not mapped.
+///
+/// # Errors
+/// What is wrong with the value, or what `map` says.
+pub fn map_wkb(
+    bytes: &[u8],
+    out: &mut Vec<u8>,
+    mut map: impl FnMut(&mut [f64], &mut [f64]) -> Result<(), String>,
+) -> Result<(), String> {
+    let (mut x, mut y) = (vec![], vec![]);
+    let mut mapped = |run: CoordRun<'_>, n: usize, out: &mut Vec<u8>| {
+        x.clear();
+        y.clear();
+        for (px, py) in run.iter() {
+            x.push(px);
+            y.push(py);
+        }
+        map(&mut x, &mut y)?;
+        for (i, mut all) in run.ordinates().enumerate() {
+            (all[0], all[1]) = (x[i], y[i]);
+            write_ordinates(&all[..n], out);
+        }
+        Ok(())
+    };
+    let mut cursor = WkbCursor::new(bytes);
+    let header = cursor.header().map_err(|e| e.to_string())?;
+    body(&mut cursor, &header, out, &mut mapped, 0).map_err(|stop| match stop {
+        Stop::Wkb(error) => error.to_string(),
+        Stop::Map(reason) => reason,
+    })?;
+    cursor.end().map_err(|e| e.to_string())
+}
+
+enum Stop {
+    Wkb(WkbError),
+    Map(String),
+}
+
+impl From<WkbError> for Stop {
+    fn from(error: WkbError) -> Self {
+        Stop::Wkb(error)
+    }
+}
+
+/// Writes the coordinates of a run, of so many ordinates each.
+type WriteRun<'a> = dyn FnMut(CoordRun<'_>, usize, &mut Vec<u8>) -> Result<(), String> + 'a;
 
 fn body(
     cursor: &mut WkbCursor<'_>,
     header: &WkbHeader,
     out: &mut Vec<u8>,
+    write: &mut WriteRun<'_>,
     depth: usize,
-) -> Result<(), WkbError> {
+) -> Result<(), Stop> {
     if depth > MAX_DEPTH {
-        return Err(WkbError::Depth);
+        return Err(WkbError::Depth.into());
     }
     let dimensions = Dimensions {
         z: header.has_z,
@@ -38,15 +95,20 @@ fn body(
         WkbKind::Point => {
             let at = cursor.position();
             let point = cursor.coord(header)?;
-            let empty = point.iter().all(|(x, y)| x.is_nan() && y.is_nan());
-            run(point, header, at, empty, out)
+            match point.iter().all(|(x, y)| x.is_nan() && y.is_nan()) {
+                true => {
+                    plain(point, header.ordinates(), out);
+                    Ok(())
+                }
+                false => run(point, header, at, out, write),
+            }
         }
-        WkbKind::LineString => line(cursor, header, out),
+        WkbKind::LineString => line(cursor, header, out, write),
         WkbKind::Polygon => {
             let rings = cursor.count(header, 4)?;
             write_count(rings, out);
             for _ in 0..rings {
-                line(cursor, header, out)?;
+                line(cursor, header, out, write)?;
             }
             Ok(())
         }
@@ -55,38 +117,46 @@ fn body(
             write_count(parts, out);
             for _ in 0..parts {
                 let part = cursor.part_header(header)?;
-                body(cursor, &part, out, depth + 1)?;
+                body(cursor, &part, out, write, depth + 1)?;
             }
             Ok(())
         }
     }
 }
 
-fn line(cursor: &mut WkbCursor<'_>, header: &WkbHeader, out: &mut Vec<u8>) -> Result<(), WkbError> {
+fn line(
+    cursor: &mut WkbCursor<'_>,
+    header: &WkbHeader,
+    out: &mut Vec<u8>,
+    write: &mut WriteRun<'_>,
+) -> Result<(), Stop> {
     // The coordinates follow their count.
     let at = cursor.position() + 4;
     let coords = cursor.coords(header)?;
     write_count(coords.len(), out);
-    run(coords, header, at, false, out)
+    run(coords, header, at, out, write)
 }
 
 fn run(
     coords: CoordRun<'_>,
     header: &WkbHeader,
     at: usize,
-    empty: bool,
     out: &mut Vec<u8>,
-) -> Result<(), WkbError> {
+    write: &mut WriteRun<'_>,
+) -> Result<(), Stop> {
     let n = header.ordinates();
-    for (i, all) in coords.ordinates().enumerate() {
-        let [x, y, ..] = all;
-        if !empty && !(x.is_finite() && y.is_finite()) {
-            let at = at + i * n * 8;
-            return Err(WkbError::NotFinite { at, x, y });
-        }
+    let odd = |(x, y): &(f64, f64)| !(x.is_finite() && y.is_finite());
+    if let Some((i, (x, y))) = coords.iter().enumerate().find(|(_, c)| odd(c)) {
+        let at = at + i * n * 8;
+        return Err(WkbError::NotFinite { at, x, y }.into());
+    }
+    write(coords, n, out).map_err(Stop::Map)
+}
+
+fn plain(coords: CoordRun<'_>, n: usize, out: &mut Vec<u8>) {
+    for all in coords.ordinates() {
         write_ordinates(&all[..n], out);
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -105,6 +175,30 @@ mod tests {
         wkb_to_iso(&big, &mut out).unwrap();
         wkt_to_wkb("POINT Z (1 2 3)", &mut expected).unwrap();
         assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn mapped_coordinates_keep_z_and_empty() {
+        let (mut bytes, mut out) = (vec![], vec![]);
+        let text = "GEOMETRYCOLLECTION Z (POINT Z EMPTY,LINESTRING Z (0 0 7,1 2 8))";
+        wkt_to_wkb(text, &mut bytes).unwrap();
+        let move_all = |x: &mut [f64], y: &mut [f64]| {
+            x.iter_mut().for_each(|x| *x += 10.0);
+            y.iter_mut().for_each(|y| *y -= 10.0);
+            Ok(())
+        };
+        map_wkb(&bytes, &mut out, move_all).unwrap();
+        let mut moved = String::new();
+        super::super::wkb_to_wkt(&out, &mut moved).unwrap();
+        assert_eq!(
+            moved,
+            "GEOMETRYCOLLECTION Z (POINT Z EMPTY,LINESTRING Z (10 -10 7,11 -8 8))"
+        );
+        assert_eq!(
+            map_wkb(&bytes, &mut vec![], |_, _| Err("no".into())),
+            Err("no".to_string())
+        );
+        assert!(map_wkb(&bytes[..9], &mut vec![], |_, _| Ok(())).is_err());
     }
 
     #[test]

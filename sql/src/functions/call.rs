@@ -9,6 +9,7 @@ use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 use geoflow_engine::Error;
+use geoflow_engine::crs::Crs;
 
 use super::args::{Arg, GeometryArg};
 use super::definition::{Function, Kind};
@@ -143,6 +144,20 @@ impl<'a> Call<'a> {
             Some(Arg::Text(values)) => {
                 let constant = self.constant[i];
                 Ok(move |row| values.value(if constant { 0 } else { row }))
+            }
+            _ => Err(self.not_there(i)),
+        }
+    }
+
+    /// The CRS that a constant argument names.
+    pub(super) fn constant_crs(&self, i: usize) -> Result<Option<Crs>> {
+        let constant = self.constant.get(i).copied().unwrap_or(false);
+        match self.args.get(i) {
+            Some(Arg::Text(values)) if constant => {
+                planning::crs_constant(&ScalarValue::from(values.value(0)))
+            }
+            Some(Arg::Integer(values)) if constant => {
+                planning::crs_constant(&ScalarValue::from(values.value(0)))
             }
             _ => Err(self.not_there(i)),
         }

@@ -80,6 +80,9 @@ pub enum CrsRule {
     Argument(usize),
     /// Longitude and latitude on WGS 84.
     LonLat,
+    /// The code in the last argument, a constant; the coordinates are transformed to it from the
+    /// code in the argument before it, or from the CRS of the column.
+    Transformed,
 }
 
 pub(super) const fn parameter(name: &'static str, kind: Kind) -> Parameter {

@@ -6,7 +6,7 @@
 //!  udf ─┼─ planning   return_field: signature, CRS of the arguments, CRS of the result
 //!      └─ call       evaluate: constants once, columns by row ──> args (GeometryArg)
 //!
-//!  constructors  text  accessors  predicates  measures  processing  crs     the functions
+//!  constructors  text  accessors  predicates  measures  processing  crs  transform
 //! ```
 //!
 //! NULL in any argument gives NULL. A geometry argument is WKB (`Binary`, `LargeBinary`,
@@ -25,6 +25,7 @@ mod planning;
 mod predicates;
 mod processing;
 mod text;
+mod transform;
 mod udf;
 #[cfg(test)]
 mod walk_tests;
@@ -44,6 +45,7 @@ pub fn definitions() -> impl Iterator<Item = &'static Function> {
         measures::FUNCTIONS,
         processing::FUNCTIONS,
         crs::FUNCTIONS,
+        transform::FUNCTIONS,
     ]
     .into_iter()
     .flatten()

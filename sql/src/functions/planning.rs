@@ -7,7 +7,7 @@ use datafusion::common::{ScalarValue, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::ReturnFieldArgs;
 use geoflow_engine::Error;
-use geoflow_engine::crs::{Crs, check_same_crs};
+use geoflow_engine::crs::{Crs, Transform, check_same_crs};
 use geoflow_engine::geometry::GeometryType;
 
 use super::definition::{CrsRule, Function, Kind, Parameter, Returns};
@@ -33,6 +33,7 @@ pub(super) fn return_field(function: &Function, args: &ReturnFieldArgs<'_>) -> R
             let crs = match rule {
                 CrsRule::Arguments => crs,
                 CrsRule::LonLat => Some(Crs::lon_lat()),
+                CrsRule::Transformed => transformed(function, parameters, args, crs)?,
                 CrsRule::Argument(i) => crs_argument(function, parameters, args, i)?,
             };
             GeometryType::wkb(crs).apply_to(field)
@@ -174,6 +175,43 @@ fn crs_argument(
         );
     };
     crs_constant(value)
+}
+
+/// The CRS that a transformation leads to, which must be possible.
+fn transformed(
+    function: &Function,
+    parameters: &[Parameter],
+    args: &ReturnFieldArgs<'_>,
+    column: Option<Crs>,
+) -> Result<Option<Crs>> {
+    let is_null = |field: &FieldRef| field.data_type() == &DataType::Null;
+    if args.arg_fields.iter().any(is_null) {
+        return Ok(None);
+    }
+    let named = |i: usize| -> Result<Crs> {
+        match crs_argument(function, parameters, args, i)? {
+            Some(crs) => Ok(crs),
+            None => plan_err!(
+                "{} needs a CRS such as 'EPSG:3857' to go from and to",
+                function.name
+            ),
+        }
+    };
+    let target = named(parameters.len() - 1)?;
+    let source = match parameters.len() {
+        2 => column,
+        _ => Some(named(1)?),
+    };
+    let Some(source) = source else {
+        let name = args.arg_fields.first().map_or("geom", |field| field.name());
+        return plan_err!(
+            "the CRS of {name} is unknown, so it cannot be transformed to {0}: give both, as in {1}({name}, 'EPSG:4326', '{0}')",
+            target.name(),
+            function.name
+        );
+    };
+    Transform::try_new(&source, &target)?;
+    Ok(Some(target))
 }
 
 /// The CRS of a constant: an EPSG code as a number or text, or an authority and a code.
