@@ -227,3 +227,8 @@ fn pages_of(
     }
     (!found.is_empty()).then_some(found)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+#[path = "prune_statistics_tests.rs"]
+mod tests;

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use datafusion::common::JoinSide;
+use datafusion::common::{JoinSide, JoinType};
 use datafusion::error::Result;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::ExecutionPlan;
@@ -19,6 +19,8 @@ use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::joins::HashJoinExec;
+use datafusion::physical_plan::joins::utils::{ColumnIndex, build_join_schema};
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
@@ -144,9 +146,30 @@ fn origin(plan: &Arc<dyn ExecutionPlan>, column: usize) -> Option<(usize, usize)
     if let Some(join) = plan.downcast_ref::<SpatialJoinExec>() {
         return join.origin(column);
     }
+    if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
+        let column = match &join.projection {
+            Some(projection) => *projection.get(column)?,
+            None => column,
+        };
+        let (left, right) = (join.left().schema(), join.right().schema());
+        let (_, columns) = build_join_schema(&left, &right, join.join_type());
+        return input_of(*join.join_type(), columns.get(column)?);
+    }
     let passes = plan.is::<RepartitionExec>()
         || plan.is::<CoalescePartitionsExec>()
         || plan.is::<CooperativeExec>()
         || plan.is::<SortExec>();
     passes.then_some((0, column))
+}
+
+/// The input (0 left, 1 right) of a join, and its column, that a column of the output is taken from, if
+/// a row that is missing in that input is missing in the output and changes nothing else: the other
+/// input must not show rows for want of a partner.
+pub(super) fn input_of(join_type: JoinType, column: &ColumnIndex) -> Option<(usize, usize)> {
+    let roles = Roles::new(join_type, JoinSide::Left);
+    match column.side {
+        JoinSide::Left if !roles.probe.shows_unmatched() => Some((0, column.index)),
+        JoinSide::Right if !roles.build.shows_unmatched() => Some((1, column.index)),
+        _ => None,
+    }
 }
