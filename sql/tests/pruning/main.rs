@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod counting;
+mod layouts;
 
 use std::sync::Arc;
 
@@ -75,17 +76,19 @@ fn points() -> RecordBatch {
 }
 
 impl Lab {
-    async fn new() -> Self {
-        let session = SessionBuilder::new()
-            .threads(2)
-            .batch_size(512)
-            .build()
-            .unwrap();
+    fn empty() -> Self {
+        let builder = SessionBuilder::new().threads(2).batch_size(512);
+        let session = builder.build().unwrap();
         let store = Arc::new(Counting::default());
         let url = Url::parse("s3://lab").unwrap();
         let shared: Arc<dyn ObjectStore> = store.clone();
         session.context().register_object_store(&url, shared);
-        let lab = Self { session, store };
+        Self { session, store }
+    }
+
+    /// With the table `points`.
+    async fn new() -> Self {
+        let lab = Self::empty();
         lab.table("points", &points(), ROW_GROUP).await;
         lab
     }
