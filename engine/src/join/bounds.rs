@@ -165,7 +165,7 @@ fn origin(plan: &Arc<dyn ExecutionPlan>, column: usize) -> Option<(usize, usize)
 /// The input (0 left, 1 right) of a join, and its column, that a column of the output is taken from, if
 /// a row that is missing in that input is missing in the output and changes nothing else: the other
 /// input must not show rows for want of a partner.
-pub(super) fn input_of(join_type: JoinType, column: &ColumnIndex) -> Option<(usize, usize)> {
+fn input_of(join_type: JoinType, column: &ColumnIndex) -> Option<(usize, usize)> {
     let roles = Roles::new(join_type, JoinSide::Left);
     match column.side {
         JoinSide::Left if !roles.probe.shows_unmatched() => Some((0, column.index)),

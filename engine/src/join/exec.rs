@@ -143,16 +143,23 @@ impl SpatialJoinExec {
         Ok(Some(join))
     }
 
-    /// Where a column of the output comes from; see [`bounds::input_of`].
+    /// The input (0 left, 1 right), and its column, that a column of the output is taken from, if a
+    /// row that is missing in that input is missing in the output and changes nothing else.
     pub(super) fn origin(&self, column: usize) -> Option<(usize, usize)> {
         let column = match &self.projection {
             Some(projection) => *projection.get(column)?,
             None => column,
         };
-        let found = bounds::input_of(self.join_type, self.columns.get(column)?);
-        // Which rows are the nearest depends on all rows of the right side.
+        // The other side must not show rows for want of a partner, nor may which rows are the
+        // nearest depend on the row.
         let nearest = matches!(self.on.predicate, JoinPredicate::Nearest { .. });
-        found.filter(|(input, _)| !(nearest && *input == 1))
+        let roles = Roles::new(self.join_type, JoinSide::Left);
+        let ColumnIndex { index, side } = *self.columns.get(column)?;
+        match side {
+            JoinSide::Left if !roles.probe.shows_unmatched() => Some((0, index)),
+            JoinSide::Right if !roles.build.shows_unmatched() && !nearest => Some((1, index)),
+            _ => None,
+        }
     }
 
     fn roles(&self) -> Roles {

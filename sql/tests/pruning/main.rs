@@ -271,6 +271,29 @@ async fn nothing_is_read_for_nothing() {
     }
 }
 
+/// Two EMPTY geometries are equal, wherever their neighbours in the file are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_geometry_has_no_place() {
+    let lab = Lab::empty();
+    let empty = vec![1, 3, 0, 0, 0, 0, 0, 0, 0];
+    let rows = (0..1000).map(|i| match i % 100 {
+        7 => Some(empty.clone()),
+        _ => Some(point(f64::from(i), 0.0)),
+    });
+    lab.table("rows", &batch(rows.collect()), 50).await;
+    lab.squares(
+        "squares",
+        vec![Some(empty.clone()), Some(point(210.0, 0.0))],
+    )
+    .await;
+    let sql = "SELECT r.id, s.id FROM rows r JOIN squares s ON ST_Equals(r.geometry, s.geometry)";
+    let (lines, _) = lab.check(sql, &["rows", "squares"]).await;
+    assert_eq!(lines, 4 + 11);
+    let sql = "SELECT id FROM rows WHERE ST_Equals(geometry, ST_GeomFromText('POLYGON EMPTY'))";
+    let (lines, _) = lab.check(sql, &["rows"]).await;
+    assert_eq!(lines, 4 + 10);
+}
+
 /// A plan as `EXPLAIN` shows it.
 async fn explain(lab: &Lab, sql: &str) -> String {
     let batches = lab.run(sql).await;
@@ -296,6 +319,11 @@ async fn explain_shows_the_filter_and_what_it_left_out() {
     );
     assert!(plan.contains("bytes_pruned_bounds="), "{plan}");
     for (sql, shown) in [
+        (
+            "SELECT p.id FROM points p JOIN points q ON p.id = q.id JOIN squares s
+             ON ST_Intersects(p.geometry, s.geometry)",
+            true,
+        ),
         (
             "SELECT p.id FROM points p JOIN squares s ON ST_KNN(p.geometry, s.geometry, 1)",
             false,
