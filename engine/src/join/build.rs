@@ -11,7 +11,9 @@ use datafusion::common::runtime::JoinSet;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::memory_pool::{
+    MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
+};
 use datafusion::physical_expr::PhysicalExprRef;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::{
@@ -25,7 +27,7 @@ use super::on::SpatialOn;
 use super::roles::Roles;
 use super::rtree::PackedRTree;
 use crate::geometry::{Bounds, GeometryArray, GeometryType};
-use crate::predicate::PreparedSet;
+use crate::predicate::{PrepareOptions, PreparedSet};
 use crate::{Error, error};
 
 /// The collected and indexed side of a join, shared by all probe partitions.
@@ -56,6 +58,9 @@ pub(super) struct BuildSide {
 /// A point finds its candidates in the R-tree in about this many times the time in which a byte of
 /// WKB is rasterised.
 const BYTES_PER_POINT: usize = 600;
+
+/// Bytes that a byte of WKB becomes when it is decoded and its edges are indexed.
+const PREPARED_PER_BYTE: usize = 3;
 
 impl BuildSide {
     /// Whether no row can satisfy the predicate.
@@ -191,7 +196,7 @@ pub(super) async fn collect(
         &on,
         roles,
         probe_partitions,
-        &reservation,
+        (context.memory_pool(), &reservation),
     )
 }
 
@@ -248,7 +253,7 @@ fn index(
     on: &SpatialOn,
     roles: Roles,
     probe_partitions: usize,
-    reservation: &MemoryReservation,
+    (pool, reservation): (&Arc<dyn MemoryPool>, &MemoryReservation),
 ) -> Result<BuildSide> {
     let rows: usize = batches.iter().map(|b| b.batch.num_rows()).sum();
     if u32::try_from(rows).is_err() {
@@ -297,13 +302,16 @@ fn index(
 
     let (batch, geometry) = concat_sides(&schema, batches, &collector.geometry, rows)?;
     let array = GeometryArray::try_new(&geometry, &collector.geometry_type)?;
-    let geometries = PreparedSet::new(array.clone());
     reservation.try_resize(
         get_record_batch_memory_size(&batch)
             + tree.size()
-            + geometries.prepared_bytes()
             + distances.as_ref().map_or(0, |d| d.capacity() * 8),
     )?;
+    let options = PrepareOptions {
+        max_bytes: prepare_budget(&array, pool, reservation),
+        ..PrepareOptions::default()
+    };
+    let geometries = PreparedSet::with_options(array.clone(), options);
     collector.metrics.index_size.set(tree.size());
     collector.metrics.build_mem_used.set(reservation.size());
 
@@ -326,6 +334,26 @@ fn index(
         probes_left: AtomicUsize::new(probe_partitions),
         reservation: reservation.split(reservation.size()),
     })
+}
+
+/// Bytes that prepared geometries may take, reserved: all they want where memory has no limit, else
+/// at most half of what is free; none if that is not to be had, and geometries are then decoded
+/// again and again.
+fn prepare_budget(
+    array: &GeometryArray,
+    pool: &Arc<dyn MemoryPool>,
+    reservation: &MemoryReservation,
+) -> usize {
+    let MemoryLimit::Finite(limit) = pool.memory_limit() else {
+        return usize::MAX;
+    };
+    let free = limit.saturating_sub(pool.reserved());
+    let wanted = array.value_bytes().saturating_mul(PREPARED_PER_BYTE);
+    let budget = wanted.min(free / 2);
+    match reservation.try_grow(budget) {
+        Ok(()) => budget,
+        Err(_) => 0,
+    }
 }
 
 /// Concatenates column by column, so that no more than one column exists twice.

@@ -29,6 +29,9 @@ pub(super) struct Probing {
     pub probe_side: JoinSide,
     pub geometry_type: GeometryType,
     pub roles: Roles,
+    /// Nothing is asked of pairs but that a probe row has one, and no residual filter may yet
+    /// reject it.
+    pub first_hit_suffices: bool,
     /// Rows that the probe side is estimated to have; zero if nobody knows.
     pub expected_rows: usize,
     pub metrics: ProbeMetrics,
@@ -172,7 +175,11 @@ impl Probing {
         self.metrics.candidates.add(sure + found);
         if found > 0 {
             let _timer = self.metrics.refine_time.timer();
-            self.refine(rows, build, scratch, pairs)?;
+            if self.first_hit_suffices {
+                self.refine_to_first(rows, build, scratch, pairs)?;
+            } else {
+                self.refine(rows, build, scratch, pairs)?;
+            }
         }
         self.metrics.matches.add(pairs.len());
         Ok(more || sure + found > 0)
@@ -321,6 +328,51 @@ impl Probing {
             });
         }
         true
+    }
+
+    /// Decides candidates, which stand together by probe row, until each row has a partner: in
+    /// rounds that take one, two, four ... more of the rows that have none.
+    fn refine_to_first(
+        &self,
+        rows: &mut ProbeRows,
+        build: &BuildSide,
+        scratch: &mut Scratch,
+        pairs: &mut Pairs,
+    ) -> Result<()> {
+        let all = std::mem::take(&mut scratch.candidates);
+        for &row in &pairs.probe {
+            rows.matched[row as usize] = true;
+        }
+        let mut from = 0;
+        let mut open: Vec<(usize, usize)> = all
+            .probe
+            .chunk_by(|a, b| a == b)
+            .map(|group| {
+                from += group.len();
+                (from - group.len(), from)
+            })
+            .filter(|(from, _)| !rows.matched[all.probe[*from] as usize])
+            .collect();
+        let mut width = 1;
+        while !open.is_empty() {
+            scratch.candidates.clear();
+            for (from, end) in &mut open {
+                let to = from.saturating_add(width).min(*end);
+                for i in *from..to {
+                    scratch.candidates.push(all.build[i], all.probe[i]);
+                }
+                *from = to;
+            }
+            let before = pairs.len();
+            self.refine(rows, build, scratch, pairs)?;
+            for &row in &pairs.probe[before..] {
+                rows.matched[row as usize] = true;
+            }
+            open.retain(|(from, end)| from < end && !rows.matched[all.probe[*from] as usize]);
+            width *= 2;
+        }
+        scratch.candidates = all;
+        Ok(())
     }
 
     fn refine(
