@@ -44,6 +44,9 @@ pub(super) fn narrow(
     let mine: Vec<usize> = (0..groups.len())
         .filter(|&i| plan.should_scan(i) && in_range(&groups[i], range))
         .collect();
+    if mine.is_empty() {
+        return None;
+    }
     if wanted.iter().any(|wanted| wanted.rectangles.is_empty()) {
         return skip_file(groups, &mine, columns, metrics);
     }

@@ -3,6 +3,7 @@
 
 mod counting;
 mod layouts;
+mod pages;
 
 use std::sync::Arc;
 
