@@ -21,6 +21,7 @@ mod location;
 mod merge;
 mod metadata;
 mod prune_access;
+mod prune_fields;
 mod prune_filter;
 mod prune_metrics;
 mod prune_scan;
@@ -38,6 +39,6 @@ pub use info::{FileInfo, GeoInfo, GeometryColumnInfo, Pruning, RowGroupInfo, rea
 pub use location::display_location;
 pub use metadata::{ColumnEncoding, Covering, Edges, GEO_KEY, GeoColumn, GeoMetadata};
 pub use prune_filter::BoundsFilter;
-pub use prune_scan::prune_scan;
+pub use prune_scan::{prune_fields, prune_scan};
 pub use schema::label_geometry;
 pub use writer::{GeoParquetWriter, WriteOptions, WriteSummary};

@@ -8,8 +8,9 @@ use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use super::GeoMetadata;
+use super::prune_fields::FieldRange;
 use super::prune_metrics::PruneMetrics;
-use super::prune_statistics::{BoundsStatistics, file_bounds};
+use super::prune_statistics::{BoundsStatistics, Span, column_pages, file_bounds};
 use crate::geometry::Bounds;
 
 /// The rectangles that are wanted of one geometry column.
@@ -35,7 +36,7 @@ impl Wanted {
 pub(super) fn narrow(
     mut plan: ParquetAccessPlan,
     footer: &ParquetMetaData,
-    wanted: &[Wanted],
+    (wanted, fields): (&[Wanted], &[FieldRange]),
     range: Option<&FileRange>,
     columns: &[String],
     metrics: &PruneMetrics,
@@ -68,13 +69,24 @@ pub(super) fn narrow(
         }
         known
     };
+    let schema = footer.file_metadata().schema_descr();
+    let fields: Vec<(&FieldRange, usize)> = fields
+        .iter()
+        .filter_map(|field| Some((field, field.leaf(schema)?)))
+        .collect();
     metrics.files.add_matched(1);
     let mut any = false;
     for group in mine {
         let holds = known.iter().all(|(wanted, statistics)| {
             wanted.may_hold(statistics.row_group(&groups[group]).as_ref())
         });
-        if !holds {
+        let fits = fields.iter().all(|(field, leaf)| {
+            let leaf = groups[group].columns().get(*leaf);
+            let statistics = leaf.and_then(|leaf| leaf.statistics());
+            let span = statistics.and_then(Span::of_statistics);
+            span.is_none_or(|span| field.may_hold(span.min, span.max))
+        });
+        if !holds || !fits {
             metrics.row_groups.add_pruned(1);
             metrics.bytes.add(bytes(&groups[group], columns));
             plan.skip(group);
@@ -86,8 +98,20 @@ pub(super) fn narrow(
                 && plan.should_scan(group)
                 && let Some(pages) = statistics.pages(footer, group)
             {
-                let rows = groups[group].num_rows().max(0) as usize;
-                narrow_pages(&mut plan, group, rows, &pages, wanted, metrics);
+                let pages = pages.iter();
+                let pages = pages.map(|(row, b)| (*row, wanted.may_hold(b.as_ref())));
+                narrow_pages(&mut plan, &groups[group], group, pages.collect(), metrics);
+            }
+        }
+        for (field, leaf) in &fields {
+            if plan.should_scan(group)
+                && let Some(pages) = column_pages(footer, group, *leaf)
+            {
+                let holds = |span: &Option<Span>| {
+                    span.is_none_or(|span| field.may_hold(span.min, span.max))
+                };
+                let pages = pages.iter().map(|(row, span)| (*row, holds(span)));
+                narrow_pages(&mut plan, &groups[group], group, pages.collect(), metrics);
             }
         }
         any |= plan.should_scan(group);
@@ -107,19 +131,19 @@ fn skip_file(
     None
 }
 
+/// Leaves out the pages of a row group, given by their first rows, that do not hold what is wanted.
 fn narrow_pages(
     plan: &mut ParquetAccessPlan,
+    metadata: &RowGroupMetaData,
     group: usize,
-    rows: usize,
-    pages: &[(usize, Option<Bounds>)],
-    wanted: &Wanted,
+    pages: Vec<(usize, bool)>,
     metrics: &PruneMetrics,
 ) {
+    let rows = metadata.num_rows().max(0) as usize;
     let ends = pages.iter().skip(1).map(|(row, _)| *row).chain([rows]);
     let mut selectors: Vec<RowSelector> = vec![];
     let mut kept = 0;
-    for ((start, bounds), end) in pages.iter().zip(ends) {
-        let hold = wanted.may_hold(bounds.as_ref());
+    for (&(start, hold), end) in pages.iter().zip(ends) {
         kept += usize::from(hold);
         match selectors.last_mut() {
             Some(last) if last.skip != hold => last.row_count += end - start,

@@ -26,15 +26,9 @@ pub fn prune_scan(
     column: usize,
     filter: &Arc<BoundsFilter>,
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-    let Some(exec) = scan.downcast_ref::<DataSourceExec>() else {
+    let Some(config) = file_scan(scan) else {
         return Ok(None);
     };
-    let Some(config) = exec.data_source().downcast_ref::<FileScanConfig>() else {
-        return Ok(None);
-    };
-    if config.limit.is_some() {
-        return Ok(None);
-    }
     let source = config.file_source();
     let column = match source.projection() {
         None => column,
@@ -60,9 +54,31 @@ pub fn prune_scan(
     let Some(source) = PruningSource::add(source, filter) else {
         return Ok(None);
     };
+    Ok(with_source(scan, source))
+}
+
+/// Lets a scan of Parquet files leave out what its predicate excludes by conditions on fields of structs,
+/// such as `bbox.xmin < 10`. `None` where there is nothing of the kind.
+pub fn prune_fields(scan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
+    let source = PruningSource::by_fields(file_scan(scan)?.file_source())?;
+    with_source(scan, source)
+}
+
+/// A scan of files that does not stop after a number of rows.
+fn file_scan(scan: &Arc<dyn ExecutionPlan>) -> Option<&FileScanConfig> {
+    let exec = scan.downcast_ref::<DataSourceExec>()?;
+    let config = exec.data_source().downcast_ref::<FileScanConfig>()?;
+    config.limit.is_none().then_some(config)
+}
+
+fn with_source(
+    scan: &Arc<dyn ExecutionPlan>,
+    source: PruningSource,
+) -> Option<Arc<dyn ExecutionPlan>> {
+    let exec = scan.downcast_ref::<DataSourceExec>()?;
+    let config = exec.data_source().downcast_ref::<FileScanConfig>()?;
     let config = FileScanConfigBuilder::from(config.clone())
         .with_source(Arc::new(source))
         .build();
-    let exec = exec.clone().with_data_source(Arc::new(config));
-    Ok(Some(Arc::new(exec)))
+    Some(Arc::new(exec.clone().with_data_source(Arc::new(config))))
 }

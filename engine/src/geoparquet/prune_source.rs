@@ -35,6 +35,7 @@ use datafusion_datasource::morsel::{MorselPlan, MorselPlanner, Morselizer};
 use object_store::ObjectStore;
 
 use super::prune_access::{Wanted, initial, narrow};
+use super::prune_fields::FieldRange;
 use super::prune_filter::BoundsFilter;
 use super::prune_metrics::PruneMetrics;
 
@@ -51,6 +52,8 @@ pub(super) struct ColumnFilter {
 pub(super) struct PruningSource {
     inner: Arc<dyn FileSource>,
     filters: Vec<ColumnFilter>,
+    /// What the predicate of the source asks of fields.
+    fields: Vec<FieldRange>,
 }
 
 impl PruningSource {
@@ -61,9 +64,21 @@ impl PruningSource {
             pruning.filters.push(filter);
             return Some(pruning);
         }
-        source.downcast_ref::<ParquetSource>().map(|_| Self {
+        let mut pruning = Self::plain(source)?;
+        pruning.filters.push(filter);
+        Some(pruning)
+    }
+
+    /// Prunes a source of Parquet files by what its predicate asks of fields, if it asks anything.
+    pub(super) fn by_fields(source: &Arc<dyn FileSource>) -> Option<Self> {
+        Self::plain(source).filter(|pruning| !pruning.fields.is_empty())
+    }
+
+    fn plain(source: &Arc<dyn FileSource>) -> Option<Self> {
+        source.downcast_ref::<ParquetSource>().map(|parquet| Self {
             inner: Arc::clone(source),
-            filters: vec![filter],
+            filters: vec![],
+            fields: parquet.filter().map_or(vec![], |p| FieldRange::all(&p)),
         })
     }
 
@@ -71,6 +86,7 @@ impl PruningSource {
         Arc::new(Self {
             inner,
             filters: self.filters.clone(),
+            fields: self.fields.clone(),
         })
     }
 
@@ -112,6 +128,7 @@ impl FileSource for PruningSource {
         Ok(Box::new(PruningMorselizer(Arc::new(Pruner {
             inner,
             filters: self.filters.clone(),
+            fields: self.fields.clone(),
             columns: self.columns(),
             readers,
             partition,
@@ -149,6 +166,7 @@ impl FileSource for PruningSource {
             .filters
             .iter()
             .map(|ColumnFilter { column, filter }| format!("{column} overlaps {filter}"))
+            .chain(self.fields.iter().map(ToString::to_string))
             .collect();
         let filters = filters.join(", ");
         match t {
@@ -233,6 +251,7 @@ impl Morselizer for PruningMorselizer {
 struct Pruner {
     inner: Box<dyn Morselizer>,
     filters: Vec<ColumnFilter>,
+    fields: Vec<FieldRange>,
     /// Columns that are read.
     columns: Vec<String>,
     readers: Arc<dyn ParquetFileReaderFactory>,
@@ -273,7 +292,8 @@ impl Pruner {
         let given = file.extensions.get::<ParquetAccessPlan>();
         if let Some(plan) = initial(given, footer.num_row_groups()) {
             let range = file.range.as_ref();
-            match narrow(plan, &footer, &wanted, range, &self.columns, &self.metrics) {
+            let asked = (wanted.as_slice(), self.fields.as_slice());
+            match narrow(plan, &footer, asked, range, &self.columns, &self.metrics) {
                 Some(plan) => file = file.with_extension(plan),
                 None => return Ok(Box::new(Nothing)),
             }
@@ -299,7 +319,8 @@ impl MorselPlanner for FilePlanner {
         let Self { pruner, file } = *self;
         let wanted = pruner.wanted();
         // A selection of rows and an access plan exclude each other.
-        if wanted.is_empty() || file.extensions.get::<ParquetRowSelection>().is_some() {
+        let nothing_known = wanted.is_empty() && pruner.fields.is_empty();
+        if nothing_known || file.extensions.get::<ParquetRowSelection>().is_some() {
             return pruner.inner.plan_file(*file)?.plan();
         }
         let plan = async move { pruner.plan(*file, wanted).await };

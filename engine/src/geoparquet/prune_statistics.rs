@@ -112,12 +112,9 @@ impl BoundsStatistics {
         if !self.flat {
             return None;
         }
-        let rows = usize::try_from(footer.row_groups().get(group)?.num_rows()).ok()?;
-        let statistics = footer.column_index()?.get(group)?;
-        let locations = footer.offset_index()?.get(group)?;
         let mut columns = Vec::with_capacity(4);
         for leaf in self.leaves() {
-            columns.push(pages_of(statistics.get(leaf)?, locations.get(leaf)?, rows)?);
+            columns.push(column_pages(footer, group, leaf)?);
         }
         let mut starts: Vec<usize> = columns.iter().flatten().map(|(row, _)| *row).collect();
         starts.sort_unstable();
@@ -163,9 +160,9 @@ fn may_wrap(xmin: &Span, xmax: &Span) -> bool {
 
 /// The least and the greatest value of a column in some rows, or less and more than that.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Span {
-    min: f64,
-    max: f64,
+pub(super) struct Span {
+    pub min: f64,
+    pub max: f64,
 }
 
 impl Span {
@@ -180,7 +177,7 @@ impl Span {
         Self::new(min.next_down().into(), max.next_up().into())
     }
 
-    fn of_statistics(statistics: &Statistics) -> Option<Self> {
+    pub(super) fn of_statistics(statistics: &Statistics) -> Option<Self> {
         match statistics {
             Statistics::Double(s) => Self::new(*s.min_opt()?, *s.max_opt()?),
             Statistics::Float(s) => Self::outward(*s.min_opt()?, *s.max_opt()?),
@@ -189,7 +186,19 @@ impl Span {
     }
 }
 
-/// First row and span of every page of one column; `None` if the index is damaged or missing.
+/// First row and span of every page of a column without lists; `None` if the index is damaged or
+/// missing.
+pub(super) fn column_pages(
+    footer: &ParquetMetaData,
+    group: usize,
+    leaf: usize,
+) -> Option<Vec<(usize, Option<Span>)>> {
+    let rows = usize::try_from(footer.row_groups().get(group)?.num_rows()).ok()?;
+    let statistics = footer.column_index()?.get(group)?.get(leaf)?;
+    let locations = footer.offset_index()?.get(group)?.get(leaf)?;
+    pages_of(statistics, locations, rows)
+}
+
 fn pages_of(
     statistics: &ColumnIndexMetaData,
     locations: &OffsetIndexMetaData,

@@ -9,13 +9,13 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::filter::FilterExec;
-use geoflow_engine::geoparquet::BoundsFilter;
+use geoflow_engine::geoparquet::{BoundsFilter, prune_fields};
 use geoflow_engine::join::{SpatialJoinExec, push_bounds};
 
 use super::constant;
 
 /// Connects spatial joins with the scans of their probe sides, and filters by constant geometries with
-/// the scans below them.
+/// the scans below them; conditions on the fields of a covering are already with the scan.
 ///
 /// It runs last of the physical rules: operators that other rules put between a join and its scan are
 /// in place by then, and no rule needs to know the source that takes the place of DataFusion's.
@@ -42,7 +42,7 @@ impl PhysicalOptimizerRule for SpatialPruningRule {
                 } else if let Some(filter) = node.downcast_ref::<FilterExec>() {
                     below_filter(&node, filter)?
                 } else {
-                    None
+                    prune_fields(&node)
                 };
             Ok(match pruned {
                 Some(pruned) => Transformed::yes(pruned),

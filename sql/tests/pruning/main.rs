@@ -254,6 +254,53 @@ async fn constants_prune_too() {
     }
 }
 
+/// `bbox` as a person writes it, without a spatial function.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conditions_on_the_covering_prune() {
+    let lab = Lab::new().await;
+    let all = everything(&lab).await;
+    for (condition, geometry, share) in [
+        (
+            "bbox.xmin < 31 AND bbox.xmax > 30",
+            "ST_X(geometry) < 31 AND ST_X(geometry) > 30",
+            10,
+        ),
+        (
+            "30 <= bbox.xmin AND 31 >= bbox.xmax",
+            "ST_X(geometry) >= 30 AND ST_X(geometry) <= 31",
+            10,
+        ),
+        ("bbox.xmin = 30.5", "ST_X(geometry) = 30.5", 10),
+        ("bbox['xmax'] <= 1.5", "ST_X(geometry) <= 1.5", 10),
+        // NaN would be greater.
+        ("bbox.xmin > 99", "ST_X(geometry) > 99", 1),
+        (
+            "bbox.xmin < 31 OR bbox.xmax > 30",
+            "ST_X(geometry) < 31 OR ST_X(geometry) > 30",
+            1,
+        ),
+        ("bbox.xmin <> 31", "ST_X(geometry) <> 31", 1),
+    ] {
+        // DataFusion takes the field of a NULL struct for whatever lies in its place.
+        let select = "SELECT id, payload, geometry FROM";
+        let (want, _) = lab
+            .ask(&format!("{select} points_mem WHERE {geometry}"))
+            .await;
+        let (got, bytes) = lab
+            .ask(&format!(
+                "{select} points WHERE ({condition}) AND geometry IS NOT NULL"
+            ))
+            .await;
+        assert_eq!(got, want, "{condition}");
+        assert!(got.len() > 4, "{condition}");
+        if share > 1 {
+            assert!(bytes < all / share, "{condition}: {bytes} of {all}");
+        } else {
+            assert!(bytes > all / 2, "{condition}: {bytes} of {all}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_read_for_nothing() {
     let lab = Lab::new().await;
