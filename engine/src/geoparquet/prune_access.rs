@@ -53,23 +53,19 @@ pub(super) fn narrow(
     }
     // Metadata that cannot be read bound nothing; it is the scan that says what is wrong.
     let geo = GeoMetadata::from_footer(footer, "").ok().flatten();
-    let known: Vec<(&Wanted, BoundsStatistics)> = {
-        let mut known = vec![];
-        for wanted in wanted {
-            let Some(column) = geo.as_ref().and_then(|g| g.columns.get(&wanted.column)) else {
-                continue;
-            };
-            if !wanted.may_hold(file_bounds(column).as_ref()) {
-                return skip_file(groups, &mine, columns, metrics);
-            }
-            let schema = footer.file_metadata().schema_descr();
-            if let Some(found) = BoundsStatistics::find(schema, &wanted.column, column) {
-                known.push((wanted, found));
-            }
-        }
-        known
-    };
     let schema = footer.file_metadata().schema_descr();
+    let mut known: Vec<(&Wanted, BoundsStatistics)> = vec![];
+    for wanted in wanted {
+        let Some(column) = geo.as_ref().and_then(|g| g.columns.get(&wanted.column)) else {
+            continue;
+        };
+        if !wanted.may_hold(file_bounds(column).as_ref()) {
+            return skip_file(groups, &mine, columns, metrics);
+        }
+        if let Some(found) = BoundsStatistics::find(schema, &wanted.column, column) {
+            known.push((wanted, found));
+        }
+    }
     let fields: Vec<(&FieldRange, usize)> = fields
         .iter()
         .filter_map(|field| Some((field, field.leaf(schema)?)))

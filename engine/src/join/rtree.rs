@@ -317,6 +317,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn rectangles_hold_everything_and_are_few() {
+        for items in [0usize, 1, 2, 16, 17, 64, 65, 1000, 1024, 1025, 5000] {
+            let entries: Vec<(u32, Bounds)> = (0..items as u32)
+                .map(|i| {
+                    let (x, y) = (f64::from(i * 7919 % 997), f64::from(i * 104_729 % 991));
+                    (i, Bounds::new(x, y, x + 0.3, y + 0.1))
+                })
+                .collect();
+            let tree = PackedRTree::build(&entries);
+            for at_most in [1, 5, 64] {
+                let rectangles = tree.rectangles(at_most);
+                assert!(rectangles.len() <= at_most, "{items}: {}", rectangles.len());
+                assert_eq!(rectangles.is_empty(), items == 0);
+                assert!(
+                    rectangles.len() * 3 >= items.min(at_most),
+                    "{items} {at_most}"
+                );
+                for (_, bounds) in &entries {
+                    assert!(rectangles.iter().any(|r| r.contains(bounds)), "{items}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_curve_visits_each_cell_of_a_corner_once_in_steps_of_one() {
         // The first 4^5 positions fill a 32 x 32 corner; neighbours on the curve are neighbours.
         let mut cells = vec![];

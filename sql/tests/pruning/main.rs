@@ -11,8 +11,8 @@ use arrow::array::{ArrayRef, BinaryArray, Float64Array, Int64Array, RecordBatch}
 use arrow::datatypes::{DataType, Field, Schema};
 use counting::Counting;
 use datafusion::arrow::util::pretty::pretty_format_batches;
-use geoflow_engine::geometry::GeometryType;
-use geoflow_engine::geoparquet::{GeoParquetWriter, WriteOptions};
+use geoflow_engine::geometry::{Bounds, GeometryType};
+use geoflow_engine::geoparquet::{GeoParquetWriter, WriteOptions, read_info};
 use geoflow_sql::{Session, SessionBuilder};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -251,6 +251,29 @@ async fn constants_prune_too() {
         if share == 1 {
             assert!(bytes > all / 2, "{sql}: {bytes} of {all}");
         }
+    }
+}
+
+/// The measure of a reader: what it asks for, by what the row groups that overlap hold.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_is_read_than_the_row_groups_that_overlap() {
+    let lab = Lab::new().await;
+    let store: Arc<dyn ObjectStore> = lab.store.clone();
+    let meta = store.head(&Path::from("points.parquet")).await.unwrap();
+    let file = read_info(store, meta).await.unwrap();
+    let area = Bounds::new(30.0, 1.0, 38.0, 4.0);
+    let overlapping = file
+        .row_groups
+        .iter()
+        .filter(|group| group.bounds.unwrap().intersects(&area));
+    let of: u64 = overlapping.map(|group| group.compressed_bytes).sum();
+    for sql in [
+        "SELECT * FROM points WHERE ST_Intersects(geometry, ST_MakeEnvelope(30, 1, 38, 4))",
+        "SELECT * FROM points WHERE bbox.xmax >= 30 AND bbox.xmin <= 38",
+    ] {
+        let (lines, asked) = lab.ask(sql).await;
+        assert!(lines.len() > 200, "{sql}");
+        assert!(of * 3 < file.size && asked <= of, "{sql}: {asked}, {of}");
     }
 }
 
