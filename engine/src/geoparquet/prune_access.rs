@@ -29,6 +29,36 @@ impl Wanted {
     }
 }
 
+/// What a file says of a geometry column of which rectangles are wanted.
+struct Known<'a> {
+    wanted: &'a Wanted,
+    /// From the metadata.
+    file: Option<Bounds>,
+    statistics: Option<BoundsStatistics>,
+}
+
+impl Known<'_> {
+    /// Whether rows of a row group may be wanted.
+    ///
+    /// Statistics come from the rows themselves. The bounds of the file do not always: tools that
+    /// filter or join files together copy metadata they do not know. They are asked last.
+    fn may_hold(&self, group: &RowGroupMetaData) -> bool {
+        let statistics = self.statistics.as_ref();
+        let bounds = statistics.and_then(|statistics| statistics.row_group(group));
+        self.wanted.may_hold(bounds.or(self.file).as_ref())
+    }
+
+    /// The first rows of pages, and whether they may hold what is wanted.
+    fn pages(&self, footer: &ParquetMetaData, group: usize) -> Option<Vec<(usize, bool)>> {
+        let statistics = self.statistics.as_ref()?;
+        // Where some geometries have no box, pages are no better known than the row group.
+        statistics.row_group(footer.row_groups().get(group)?)?;
+        let pages = statistics.pages(footer, group)?;
+        let holds = |bounds: &Option<Bounds>| self.wanted.may_hold(bounds.as_ref());
+        Some(pages.iter().map(|(row, b)| (*row, holds(b))).collect())
+    }
+}
+
 /// Narrows `plan` to what may hold a wanted row of a file, or of a `range` of it. `None`: nothing of
 /// it may.
 ///
@@ -54,49 +84,49 @@ pub(super) fn narrow(
     // Metadata that cannot be read bound nothing; it is the scan that says what is wrong.
     let geo = GeoMetadata::from_footer(footer, "").ok().flatten();
     let schema = footer.file_metadata().schema_descr();
-    let mut known: Vec<(&Wanted, BoundsStatistics)> = vec![];
-    for wanted in wanted {
-        let Some(column) = geo.as_ref().and_then(|g| g.columns.get(&wanted.column)) else {
-            continue;
-        };
-        if !wanted.may_hold(file_bounds(column).as_ref()) {
-            return skip_file(groups, &mine, columns, metrics);
-        }
-        if let Some(found) = BoundsStatistics::find(schema, &wanted.column, column) {
-            known.push((wanted, found));
-        }
-    }
+    let known: Vec<Known<'_>> = wanted
+        .iter()
+        .filter_map(|wanted| {
+            let column = geo.as_ref()?.columns.get(&wanted.column)?;
+            Some(Known {
+                wanted,
+                file: file_bounds(column),
+                statistics: BoundsStatistics::find(schema, &wanted.column, column),
+            })
+        })
+        .collect();
     let fields: Vec<(&FieldRange, usize)> = fields
         .iter()
         .filter_map(|field| Some((field, field.leaf(schema)?)))
         .collect();
+    let fits = |group: usize| {
+        let group = &groups[group];
+        known.iter().all(|known| known.may_hold(group))
+            && fields.iter().all(|(field, leaf)| {
+                let leaf = group.columns().get(*leaf);
+                let span = leaf.and_then(|leaf| Span::of_statistics(leaf.statistics()?));
+                span.is_none_or(|span| field.may_hold(span.min, span.max))
+            })
+    };
+    let keep: Vec<bool> = mine.iter().map(|&group| fits(group)).collect();
+    if !keep.contains(&true) {
+        return skip_file(groups, &mine, columns, metrics);
+    }
     metrics.files.add_matched(1);
     let mut any = false;
-    for group in mine {
-        let holds = known.iter().all(|(wanted, statistics)| {
-            wanted.may_hold(statistics.row_group(&groups[group]).as_ref())
-        });
-        let fits = fields.iter().all(|(field, leaf)| {
-            let leaf = groups[group].columns().get(*leaf);
-            let statistics = leaf.and_then(|leaf| leaf.statistics());
-            let span = statistics.and_then(Span::of_statistics);
-            span.is_none_or(|span| field.may_hold(span.min, span.max))
-        });
-        if !holds || !fits {
+    for (group, keep) in mine.into_iter().zip(keep) {
+        if !keep {
             metrics.row_groups.add_pruned(1);
             metrics.bytes.add(bytes(&groups[group], columns));
             plan.skip(group);
             continue;
         }
         metrics.row_groups.add_matched(1);
-        for (wanted, statistics) in &known {
-            if statistics.row_group(&groups[group]).is_some()
-                && plan.should_scan(group)
-                && let Some(pages) = statistics.pages(footer, group)
+        for known in &known {
+            if plan.should_scan(group)
+                && let Some(pages) = known.pages(footer, group)
             {
-                let pages = pages.iter();
-                let pages = pages.map(|(row, b)| (*row, wanted.may_hold(b.as_ref())));
-                narrow_pages(&mut plan, &groups[group], group, pages.collect(), metrics);
+                narrow_pages(&mut plan, &groups[group], group, pages, metrics);
             }
         }
         for (field, leaf) in &fields {
