@@ -223,3 +223,97 @@ fn rasterise(
     let spans = results.into_iter().collect::<Result<Vec<_>>>()?;
     Ok((!stopped.into_inner()).then_some(spans))
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, BinaryArray};
+    use geo_types::{Geometry, LineString, MultiPolygon, Point, Polygon};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::geometry::GeometryType;
+    use crate::geometry::wkb_writer::write_geometry;
+    use crate::predicate::SpatialPredicate;
+
+    /// A star around a point: simple whatever its radii, with a hole of the same form.
+    fn star() -> impl Strategy<Value = Polygon<f64>> {
+        let radii = prop::collection::vec(0.05..1.0f64, 3..40);
+        (
+            -5.0..5.0f64,
+            -5.0..5.0f64,
+            0.01..3.0f64,
+            radii,
+            any::<bool>(),
+        )
+            .prop_map(|(x, y, size, radii, hole)| {
+                let ring = |scale: f64| {
+                    let n = radii.len() as f64;
+                    let corners = radii.iter().enumerate().map(|(i, r)| {
+                        let angle = i as f64 / n * std::f64::consts::TAU;
+                        (x + angle.cos() * r * scale, y + angle.sin() * r * scale)
+                    });
+                    LineString::from(corners.collect::<Vec<_>>())
+                };
+                let holes = if hole { vec![ring(size / 2.0)] } else { vec![] };
+                Polygon::new(ring(size), holes)
+            })
+    }
+
+    fn geometry() -> impl Strategy<Value = Geometry<f64>> {
+        prop_oneof![
+            4 => star().prop_map(Geometry::from),
+            // On whole numbers, so that edges run along the borders of cells.
+            2 => (-4i32..4, -4i32..4, 1i32..4, 1i32..4).prop_map(|(x, y, w, h)| {
+                let (x, y, w, h) = (f64::from(x), f64::from(y), f64::from(w), f64::from(h));
+                geo_types::Rect::new((x, y), (x + w, y + h)).to_polygon().into()
+            }),
+            1 => star().prop_map(|p| MultiPolygon(vec![p]).into()),
+            1 => star().prop_map(|p| p.exterior().clone().into()),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn cells_say_of_points_what_the_predicate_says(
+            geometries in prop::collection::vec(geometry(), 1..12),
+            points in prop::collection::vec((-9.0..9.0f64, -9.0..9.0f64), 200),
+            threads in 1usize..3,
+        ) {
+            let values: Vec<Vec<u8>> = geometries.iter().map(|g| {
+                let mut bytes = vec![];
+                write_geometry(g, &mut bytes);
+                bytes
+            }).collect();
+            let array: ArrayRef = Arc::new(BinaryArray::from_iter_values(&values));
+            let array = GeometryArray::try_new(&array, &GeometryType::wkb(None)).unwrap();
+            let entries: Vec<_> = (0..values.len())
+                .map(|row| (row as u32, array.bounds(row).unwrap()))
+                .collect();
+            let grid = PointGrid::build(&array, &entries, Coverage::Geometry, 100, threads)
+                .unwrap()
+                .unwrap();
+            let corners = geometries.iter().flat_map(geo::CoordsIter::coords_iter).map(|c| (c.x, c.y));
+            for (x, y) in points.into_iter().chain(corners) {
+                let Cell::References(references) = grid.at(x, y) else {
+                    continue;
+                };
+                for (row, geometry) in geometries.iter().enumerate() {
+                    let found = references.iter().find(|r| row_of(**r) as usize == row);
+                    let point = Geometry::Point(Point::new(x, y));
+                    match found {
+                        Some(reference) if is_inside(*reference) => prop_assert!(
+                            SpatialPredicate::Contains.evaluate(geometry, &point, 0.0)
+                        ),
+                        Some(_) => {}
+                        None => prop_assert!(
+                            !SpatialPredicate::Intersects.evaluate(geometry, &point, 0.0)
+                        ),
+                    }
+                }
+            }
+        }
+    }
+}
