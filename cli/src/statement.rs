@@ -41,7 +41,7 @@ pub(crate) struct Statement {
 pub(crate) fn parse(texts: &[SqlText], options: &SqlParserOptions) -> Result<Vec<Statement>> {
     let mut statements = Vec::new();
     for (index, text) in texts.iter().enumerate() {
-        let dialect = dialect_from_str(&options.dialect)
+        let dialect = dialect_from_str(options.dialect)
             .ok_or_else(|| Failure::user(format!("unknown SQL dialect {}", options.dialect)))?;
         let parsed = DFParserBuilder::new(text.text.as_str())
             .with_dialect(dialect.as_ref())

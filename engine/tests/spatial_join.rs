@@ -6,8 +6,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
-    reason = "a test"
+    clippy::print_stdout,
+    reason = "a test that says its seeds"
 )]
 
 mod nasty;
@@ -48,10 +48,13 @@ const JOIN_TYPES: [JoinType; 10] = [
 /// One output row: the number of the left and of the right row, and the mark.
 type Row = (Option<i32>, Option<i32>, Option<bool>);
 
-/// One side: rows with a number, a class, a reach and a geometry, cut into partitions and batches.
+/// Number, class, reach and geometry of a row.
+type Record = (i32, i32, Option<f64>, Option<Geometry<f64>>);
+
+/// One side: its rows, cut into partitions and batches.
 struct Side {
     schema: SchemaRef,
-    rows: Vec<(i32, i32, Option<f64>, Option<Geometry<f64>>)>,
+    rows: Vec<Record>,
     partitions: Vec<Vec<RecordBatch>>,
     text: String,
 }
@@ -156,11 +159,11 @@ fn expected(
     let (n, m) = (left.rows.len(), right.rows.len());
     let mut pairs = vec![];
     let (mut left_hit, mut right_hit) = (vec![false; n], vec![false; m]);
-    for i in 0..n {
-        for j in 0..m {
+    for (i, left_hit) in left_hit.iter_mut().enumerate() {
+        for (j, right_hit) in right_hit.iter_mut().enumerate() {
             if holds(i, j) {
                 pairs.push((Some(i as i32), Some(j as i32), None));
-                (left_hit[i], right_hit[j]) = (true, true);
+                (*left_hit, *right_hit) = (true, true);
             }
         }
     }
@@ -250,7 +253,7 @@ async fn check(seed: u64) -> usize {
             .rows
             .iter()
             .map(|l| {
-                let pair = |r: &(i32, i32, Option<f64>, Option<Geometry<f64>>)| {
+                let pair = |r: &Record| {
                     let distance = match &on.predicate {
                         JoinPredicate::DWithin(JoinDistance::Constant(d)) => *d,
                         JoinPredicate::DWithin(JoinDistance::Column(JoinSide::Left, _)) => l.2,

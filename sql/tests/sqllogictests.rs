@@ -10,7 +10,7 @@
 //! Read the difference before committing what `SLT_COMPLETE` wrote: it believes whatever comes
 //! out. Column types are `I` whole numbers, `R` other numbers, `B` booleans, `T` all else. NULL is
 //! `NULL`, an empty text `(empty)`, a geometry its WKT, a number as `ST_AsText` writes it.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 

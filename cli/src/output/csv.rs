@@ -64,7 +64,7 @@ impl BatchWriter for CsvWriter {
         let mut columns = batch.columns().to_vec();
         for geometry in &mut self.geometries {
             let index = geometry.index;
-            columns[index] = Arc::new(geometry.to_text(&columns[index], wkt_text)?);
+            columns[index] = Arc::new(geometry.texts(&columns[index], wkt_text)?);
         }
         for (index, field) in &self.nested {
             columns[*index] = Arc::new(nested_text(field, &columns[*index])?);

@@ -90,7 +90,7 @@ impl BatchWriter for GeoJsonWriter {
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let geometries = self
             .geometry
-            .to_text(batch.column(self.geometry.index), geojson_text)?;
+            .texts(batch.column(self.geometry.index), geojson_text)?;
         let properties = batch.project(&self.others).map_err(|e| from_arrow(&e))?;
         let properties = self.properties.convert(&properties)?;
         let fields: Fields = properties.schema().fields().clone();

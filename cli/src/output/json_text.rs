@@ -71,7 +71,7 @@ impl JsonColumns {
         let mut columns = batch.columns().to_vec();
         for geometry in &mut self.geometries {
             let index = geometry.index;
-            columns[index] = Arc::new(geometry.to_text(&columns[index], geojson_text)?);
+            columns[index] = Arc::new(geometry.texts(&columns[index], geojson_text)?);
         }
         for index in &self.as_text {
             columns[*index] = Arc::new(display_text(&columns[*index])?);

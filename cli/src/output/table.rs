@@ -58,7 +58,7 @@ impl TableWriter {
                 .find(|column| column.index == index)
             {
                 let shorten = |wkb: &[u8], out: &mut String| shortened_wkt(wkb, out, WKT_WIDTH);
-                let texts = geometry.to_text(&array.slice(0, rows), shorten)?;
+                let texts = geometry.texts(&array.slice(0, rows), shorten)?;
                 for (row, text) in cells.iter_mut().zip(texts.iter()) {
                     row.push(text.unwrap_or("NULL").to_string());
                 }

@@ -2,11 +2,7 @@
 //!
 //! All data are made here, small and by hand, in a directory that goes with the test.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
 mod fixture;

@@ -130,7 +130,7 @@ impl WritePlan {
             self.schema
                 .fields()
                 .iter()
-                .map(|field| portable_field(field))
+                .map(portable_field)
                 .collect::<Vec<FieldRef>>(),
         )
     }

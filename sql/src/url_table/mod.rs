@@ -210,7 +210,7 @@ impl Place<'_> {
                 return self.table(vec![url], files, &extension, columns).await;
             }
         }
-        let deeper = objects.iter().any(|object| is_parquet(object));
+        let deeper = objects.iter().any(is_parquet);
         let hint = if deeper {
             format!(
                 ", only in folders below: name one, or write '{}/**/*.parquet'",

@@ -1,5 +1,6 @@
 //! Files as other writers lay them out, and odd ones, at random: answers must be those of the same
 //! rows in memory.
+#![expect(clippy::print_stdout, reason = "a test that says its seeds")]
 
 use std::sync::Arc;
 

@@ -67,7 +67,7 @@ fn quoted(name: &str) -> String {
 
 impl GeometryColumn {
     /// The values of this column as text, one by one from their WKB.
-    pub(crate) fn to_text(
+    pub(crate) fn texts(
         &mut self,
         array: &ArrayRef,
         mut write: impl FnMut(&[u8], &mut String) -> Result<(), String>,
