@@ -386,8 +386,10 @@ impl Probing {
             candidates,
             hits,
             distances,
+            keys,
             ..
         } = scratch;
+        candidates.sort_by_build(keys);
         let distance = match (&build.distances, &rows.distances) {
             (Some(all), _) => {
                 distances.clear();
@@ -473,6 +475,18 @@ impl Pairs {
         self.build.len()
     }
 
+    /// Puts pairs of the same build row together: a geometry that is not kept in memory is then
+    /// decoded once for all of them.
+    fn sort_by_build(&mut self, keys: &mut Vec<u64>) {
+        keys.clear();
+        let pairs = self.build.iter().zip(&self.probe);
+        keys.extend(pairs.map(|(build, probe)| u64::from(*build) << 32 | u64::from(*probe)));
+        keys.sort_unstable();
+        for ((key, build), probe) in keys.iter().zip(&mut self.build).zip(&mut self.probe) {
+            (*build, *probe) = ((key >> 32) as u32, *key as u32);
+        }
+    }
+
     /// Keeps the pairs whose flag is set.
     pub(super) fn retain(&mut self, keep: &arrow::array::BooleanArray) {
         let mut kept = 0;
@@ -497,4 +511,5 @@ pub(super) struct Scratch {
     candidates: Pairs,
     hits: Vec<u32>,
     distances: Vec<f64>,
+    keys: Vec<u64>,
 }
