@@ -68,7 +68,7 @@ def wait(process, deadline):
 def run_geoflow(query, options):
     text = engines.query_text("geoflow", query, options.layout)
     command = [str(options.geoflow), "--timing", "--threads", str(options.threads), "query", "--format", "arrow"]
-    for table in engines.TABLES:
+    for table in engines.tables(options.data):
         path = str(options.data / f"{table}.parquet").replace("'", "''")
         command += ["-c", f"CREATE EXTERNAL TABLE {table} STORED AS PARQUET LOCATION '{path}'"]
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
@@ -197,7 +197,7 @@ def data_hashes(folder):
     remembered = folder / ".sha256.json"
     known = json.loads(remembered.read_text()) if remembered.exists() else {}
     found = {}
-    for table in engines.TABLES:
+    for table in engines.tables(folder):
         path = folder / f"{table}.parquet"
         state = [path.stat().st_size, path.stat().st_mtime_ns]
         if known.get(table, [None])[0] != state:
