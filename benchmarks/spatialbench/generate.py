@@ -93,6 +93,7 @@ def main():
     arguments.add_argument("factors", nargs="+", metavar="FACTOR", help="scale factors, such as 1 or 0.01")
     default = os.environ.get("GEOFLOW_BENCH_DATA", HERE.parent / "data")
     arguments.add_argument("--data", type=Path, default=default, help="default: GEOFLOW_BENCH_DATA, or benchmarks/data")
+    arguments.add_argument("--tables", default=TABLES, help=f"which to make, such as trip,building of a large factor [{TABLES}]")
     arguments.add_argument("--quick", action="store_true", help="zones from testdata/ instead of from npm and PyPI packages")
     arguments = arguments.parse_args()
     data = arguments.data.resolve()
@@ -101,7 +102,7 @@ def main():
     for factor in arguments.factors:
         folder = data / (f"sf{factor}-quick" if arguments.quick else f"sf{factor}")
         if not (folder / "trip.parquet").exists():
-            tables(factor, TABLES, folder)
+            tables(factor, arguments.tables, folder)
         # Below SF1 the generator writes an empty building table: the one of SF1 takes its place.
         if float(factor) < 1 and not (folder / "building.done").exists():
             (folder / "building.parquet").unlink()
