@@ -1,7 +1,8 @@
 //! The engine of geoflow: Arrow in, Arrow out.
 //!
 //! It knows geometry columns ([`geometry`]), predicates over them ([`predicate`]), the spatial
-//! join ([`join`]), coordinate reference systems ([`crs`]) and GeoParquet ([`geoparquet`]).
+//! join ([`join`]), coordinate reference systems ([`crs`]), GeoParquet ([`geoparquet`]) and the
+//! settings that all of these obey ([`options`]).
 //! It knows nothing of SQL text, clusters or terminals: it never prints, reads no environment
 //! variables and starts no runtime of its own.
 
@@ -10,6 +11,7 @@ pub mod error;
 pub mod geometry;
 pub mod geoparquet;
 pub mod join;
+pub mod options;
 pub mod predicate;
 
 pub use error::{Error, ErrorKind, Result};

@@ -14,6 +14,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use geoflow_engine::geoparquet::GeoParquetFormatFactory;
+use geoflow_engine::options::GeoflowOptions;
 
 use crate::functions;
 use crate::join::{
@@ -73,7 +74,9 @@ impl SessionBuilder {
     /// # Errors
     /// When the temporary folder cannot be used.
     pub fn build(self) -> Result<Session> {
-        let mut config = SessionConfig::new().with_information_schema(true);
+        let mut config = SessionConfig::new()
+            .with_information_schema(true)
+            .with_option_extension(GeoflowOptions::default());
         if let Some(threads) = self.threads {
             config = config.with_target_partitions(threads);
         }
