@@ -13,5 +13,6 @@ pub mod geoparquet;
 pub mod join;
 pub mod options;
 pub mod predicate;
+pub mod tiling;
 
 pub use error::{Error, ErrorKind, Result};
