@@ -10,7 +10,7 @@ use geoflow_engine::geometry::wkb::{
 
 use super::args::GeometryArg;
 use super::call::Call;
-use super::definition::{CrsRule, Function, GEOM, Kind, Returns, parameter};
+use super::definition::{CrsRule, Evaluate::Scalar, Function, GEOM, Kind, Returns, parameter};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
@@ -20,8 +20,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Number,
         about: "The x of a point; any other geometry is an error.",
         empty: "EMPTY gives NULL.",
-        example: ("ST_X(ST_Point(1, 2))", "1.0"),
-        evaluate: |call| ordinate(call, Ordinate::X),
+        examples: &[("ST_X(ST_Point(1, 2))", "1.0")],
+        evaluate: Scalar(|call| ordinate(call, Ordinate::X)),
     },
     Function {
         name: "ST_Y",
@@ -30,8 +30,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Number,
         about: "The y of a point; any other geometry is an error.",
         empty: "EMPTY gives NULL.",
-        example: ("ST_Y(ST_Point(1, 2))", "2.0"),
-        evaluate: |call| ordinate(call, Ordinate::Y),
+        examples: &[("ST_Y(ST_Point(1, 2))", "2.0")],
+        evaluate: Scalar(|call| ordinate(call, Ordinate::Y)),
     },
     Function {
         name: "ST_Z",
@@ -40,8 +40,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Number,
         about: "The z of a point, NULL if it has none; any other geometry is an error.",
         empty: "EMPTY gives NULL.",
-        example: ("ST_Z('POINT Z (1 2 3)')", "3.0"),
-        evaluate: |call| ordinate(call, Ordinate::Z),
+        examples: &[("ST_Z('POINT Z (1 2 3)')", "3.0")],
+        evaluate: Scalar(|call| ordinate(call, Ordinate::Z)),
     },
     Function {
         name: "ST_M",
@@ -50,8 +50,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Number,
         about: "The measure of a point, NULL if it has none; any other geometry is an error.",
         empty: "EMPTY gives NULL.",
-        example: ("ST_M('POINT M (1 2 3)')", "3.0"),
-        evaluate: |call| ordinate(call, Ordinate::M),
+        examples: &[("ST_M('POINT M (1 2 3)')", "3.0")],
+        evaluate: Scalar(|call| ordinate(call, Ordinate::M)),
     },
     Function {
         name: "ST_XMin",
@@ -60,8 +60,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Number,
         about: "The smallest x.",
         empty: "EMPTY gives NULL.",
-        example: ("ST_XMin('LINESTRING(1 2,3 4)')", "1.0"),
-        evaluate: |call| bound(call, |bounds| bounds.min_x),
+        examples: &[("ST_XMin('LINESTRING(1 2,3 4)')", "1.0")],
+        evaluate: Scalar(|call| bound(call, |bounds| bounds.min_x)),
     },
     Function {
         name: "ST_XMax",
@@ -70,8 +70,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Number,
         about: "The greatest x.",
         empty: "EMPTY gives NULL.",
-        example: ("ST_XMax('LINESTRING(1 2,3 4)')", "3.0"),
-        evaluate: |call| bound(call, |bounds| bounds.max_x),
+        examples: &[("ST_XMax('LINESTRING(1 2,3 4)')", "3.0")],
+        evaluate: Scalar(|call| bound(call, |bounds| bounds.max_x)),
     },
     Function {
         name: "ST_YMin",
@@ -80,8 +80,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Number,
         about: "The smallest y.",
         empty: "EMPTY gives NULL.",
-        example: ("ST_YMin('LINESTRING(1 2,3 4)')", "2.0"),
-        evaluate: |call| bound(call, |bounds| bounds.min_y),
+        examples: &[("ST_YMin('LINESTRING(1 2,3 4)')", "2.0")],
+        evaluate: Scalar(|call| bound(call, |bounds| bounds.min_y)),
     },
     Function {
         name: "ST_YMax",
@@ -90,8 +90,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Number,
         about: "The greatest y.",
         empty: "EMPTY gives NULL.",
-        example: ("ST_YMax('LINESTRING(1 2,3 4)')", "4.0"),
-        evaluate: |call| bound(call, |bounds| bounds.max_y),
+        examples: &[("ST_YMax('LINESTRING(1 2,3 4)')", "4.0")],
+        evaluate: Scalar(|call| bound(call, |bounds| bounds.max_y)),
     },
     Function {
         name: "ST_GeometryType",
@@ -100,8 +100,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Text,
         about: "The type with `ST_` before it: ST_Point, ST_MultiPolygon.",
         empty: "EMPTY has a type as well.",
-        example: ("ST_GeometryType('POINT(1 2)')", "ST_Point"),
-        evaluate: geometry_type,
+        examples: &[("ST_GeometryType('POINT(1 2)')", "ST_Point")],
+        evaluate: Scalar(geometry_type),
     },
     Function {
         name: "ST_Dimension",
@@ -110,8 +110,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Integer,
         about: "0 for points, 1 for lines, 2 for polygons, the greatest of the parts for a collection.",
         empty: "EMPTY has the dimension of its type, 0 for a collection without parts.",
-        example: ("ST_Dimension('POLYGON((0 0,1 0,1 1,0 0))')", "2"),
-        evaluate: dimension,
+        examples: &[("ST_Dimension('POLYGON((0 0,1 0,1 1,0 0))')", "2")],
+        evaluate: Scalar(dimension),
     },
     Function {
         name: "ST_CoordDim",
@@ -120,8 +120,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Integer,
         about: "How many ordinates a coordinate has: 2, 3 or 4.",
         empty: "EMPTY has them as well.",
-        example: ("ST_CoordDim('POINT Z (1 2 3)')", "3"),
-        evaluate: |call| header_integer(call, |header| header.ordinates() as i32),
+        examples: &[("ST_CoordDim('POINT Z (1 2 3)')", "3")],
+        evaluate: Scalar(|call| header_integer(call, |header| header.ordinates() as i32)),
     },
     Function {
         name: "ST_HasZ",
@@ -130,8 +130,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Boolean,
         about: "Whether coordinates have a Z.",
         empty: "EMPTY may have one as well.",
-        example: ("ST_HasZ('POINT Z (1 2 3)')", "true"),
-        evaluate: |call| header_boolean(call, |header| header.has_z),
+        examples: &[("ST_HasZ('POINT Z (1 2 3)')", "true")],
+        evaluate: Scalar(|call| header_boolean(call, |header| header.has_z)),
     },
     Function {
         name: "ST_HasM",
@@ -140,8 +140,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Boolean,
         about: "Whether coordinates have an M.",
         empty: "EMPTY may have one as well.",
-        example: ("ST_HasM('POINT Z (1 2 3)')", "false"),
-        evaluate: |call| header_boolean(call, |header| header.has_m),
+        examples: &[("ST_HasM('POINT Z (1 2 3)')", "false")],
+        evaluate: Scalar(|call| header_boolean(call, |header| header.has_m)),
     },
     Function {
         name: "ST_NPoints",
@@ -150,8 +150,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Integer,
         about: "How many coordinates there are, the closing ones of rings included.",
         empty: "EMPTY has 0.",
-        example: ("ST_NPoints('LINESTRING(0 0,1 1,2 2)')", "3"),
-        evaluate: |call| wkb_integers(call, |bytes| points(bytes).map(|n| Some(n as i32))),
+        examples: &[("ST_NPoints('LINESTRING(0 0,1 1,2 2)')", "3")],
+        evaluate: Scalar(|call| wkb_integers(call, |bytes| points(bytes).map(|n| Some(n as i32)))),
     },
     Function {
         name: "ST_NumPoints",
@@ -160,15 +160,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Integer,
         about: "How many coordinates a LINESTRING has; NULL for any other type. ST_NPoints takes all types.",
         empty: "LINESTRING EMPTY has 0.",
-        example: ("ST_NumPoints('LINESTRING(0 0,1 1,2 2)')", "3"),
-        evaluate: |call| {
+        examples: &[("ST_NumPoints('LINESTRING(0 0,1 1,2 2)')", "3")],
+        evaluate: Scalar(|call| {
             wkb_integers(call, |bytes| {
                 Ok(match WkbCursor::new(bytes).header()?.kind {
                     WkbKind::LineString => Some(points(bytes)? as i32),
                     _ => None,
                 })
             })
-        },
+        }),
     },
     Function {
         name: "ST_NumGeometries",
@@ -177,8 +177,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Integer,
         about: "How many parts a multi geometry or collection has; 1 for any other type.",
         empty: "EMPTY has 0.",
-        example: ("ST_NumGeometries('MULTIPOINT((1 2),(3 4))')", "2"),
-        evaluate: |call| wkb_integers(call, |bytes| parts(bytes).map(Some)),
+        examples: &[("ST_NumGeometries('MULTIPOINT((1 2),(3 4))')", "2")],
+        evaluate: Scalar(|call| wkb_integers(call, |bytes| parts(bytes).map(Some))),
     },
     Function {
         name: "ST_GeometryN",
@@ -187,11 +187,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Geometry(CrsRule::Arguments),
         about: "Part `n` of a multi geometry or collection, counted from 1; any other geometry is its own part 1. NULL where there is no such part.",
         empty: "EMPTY has no parts.",
-        example: (
+        examples: &[(
             "ST_AsText(ST_GeometryN('MULTIPOINT((1 2),(3 4))', 2))",
             "POINT(3 4)",
-        ),
-        evaluate: geometry_n,
+        )],
+        evaluate: Scalar(geometry_n),
     },
     Function {
         name: "ST_IsEmpty",
@@ -200,8 +200,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Boolean,
         about: "Whether a geometry has no coordinates.",
         empty: "A collection of EMPTY parts is EMPTY.",
-        example: ("ST_IsEmpty('POLYGON EMPTY')", "true"),
-        evaluate: is_empty,
+        examples: &[("ST_IsEmpty('POLYGON EMPTY')", "true")],
+        evaluate: Scalar(is_empty),
     },
 ];
 

@@ -6,7 +6,10 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use arrow::array::builder::BinaryViewBuilder;
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, StringViewArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringViewArray,
+};
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
 use datafusion::error::Result;
@@ -25,9 +28,12 @@ use super::planning;
 )]
 pub(super) enum Arg {
     Geometry(GeometryArg),
+    /// Where the lists begin and end among the values.
+    Geometries(OffsetBuffer<i64>, GeometryArg),
     Number(Float64Array),
     Integer(Int64Array),
     Text(StringViewArray),
+    Boolean(BooleanArray),
 }
 
 impl Arg {
@@ -44,6 +50,40 @@ impl Arg {
             cast(values, &DataType::Int64)?
                 .as_primitive::<Int64Type>()
                 .clone(),
+        ))
+    }
+
+    pub(super) fn boolean(values: &ArrayRef) -> Result<Self> {
+        Ok(Arg::Boolean(
+            cast(values, &DataType::Boolean)?.as_boolean().clone(),
+        ))
+    }
+
+    /// Lists of geometries; NULL lists are empty here.
+    pub(super) fn geometries(
+        values: &ArrayRef,
+        field: &Field,
+        constant: bool,
+    ) -> Result<Self, Error> {
+        let item = match planning::list_item(field.data_type()) {
+            Some(item) => Arc::clone(item),
+            None => Arc::new(Field::new_list_field(DataType::BinaryView, true)),
+        };
+        let item = item.as_ref().clone().with_name(field.name());
+        let lists = cast(values, &DataType::LargeList(Arc::new(item.clone()))).map_err(broken)?;
+        let lists = lists.as_list::<i64>();
+        let geometries = GeometryArg::try_new(lists.values(), &item, false)?;
+        // Values of one list are not one value for all rows, but messages need no row.
+        let place = match constant {
+            true => " in a list".to_owned(),
+            false => format!(" in the lists of column \"{}\"", field.name()),
+        };
+        Ok(Arg::Geometries(
+            lists.offsets().clone(),
+            GeometryArg {
+                place,
+                ..geometries
+            },
         ))
     }
 
@@ -178,9 +218,12 @@ impl GeometryArg {
     }
 }
 
+fn broken(error: arrow::error::ArrowError) -> Error {
+    Error::Internal(error.to_string())
+}
+
 /// Text where a geometry is expected is WKT, as in PostGIS. NULL of no type stays NULL.
 fn text_to_wkb(values: &ArrayRef, place: &str) -> Result<ArrayRef, Error> {
-    let broken = |e: arrow::error::ArrowError| Error::Internal(e.to_string());
     if values.data_type() == &DataType::Null {
         return cast(values, &DataType::BinaryView).map_err(broken);
     }

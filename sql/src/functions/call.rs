@@ -1,18 +1,20 @@
 //! One call over one batch: its arguments, the rows to be computed, and how results are built.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::builder::{BinaryViewBuilder, StringViewBuilder};
-use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int32Array};
+use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array};
 use arrow::buffer::NullBuffer;
-use datafusion::common::ScalarValue;
+use arrow::compute::cast;
+use datafusion::common::{ScalarValue, internal_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 use geoflow_engine::Error;
 use geoflow_engine::crs::Crs;
 
 use super::args::{Arg, GeometryArg};
-use super::definition::{Function, Kind};
+use super::definition::{Evaluate, Function, Kind};
 use super::planning;
 
 /// One call over one batch.
@@ -21,22 +23,28 @@ pub(super) struct Call<'a> {
     function: &'a Function,
     args: Vec<Arg>,
     constant: Vec<bool>,
+    nulls: Vec<Option<NullBuffer>>,
     rows: usize,
     /// Rows without a NULL argument, `None` if that is all.
     valid: Option<NullBuffer>,
 }
 
 impl<'a> Call<'a> {
-    /// Evaluates a function over a batch. Constants alone give a constant.
+    /// Evaluates a scalar function over a batch. Constants alone give a constant.
     pub(super) fn evaluate(
         function: &'a Function,
         args: &ScalarFunctionArgs,
     ) -> Result<ColumnarValue> {
+        let (kernel, strict) = match function.evaluate {
+            Evaluate::Scalar(kernel) => (kernel, true),
+            Evaluate::ScalarOfNull(_, kernel) => (kernel, false),
+            _ => return internal_err!("{} is no scalar function", function.name),
+        };
         let null = |value: &ColumnarValue| match value {
             ColumnarValue::Scalar(value) => value.is_null(),
             ColumnarValue::Array(_) => false,
         };
-        if args.args.iter().any(null) {
+        if strict && args.args.iter().any(null) {
             let null = ScalarValue::try_from(args.return_field.data_type())?;
             return Ok(ColumnarValue::Scalar(null));
         }
@@ -44,42 +52,60 @@ impl<'a> Call<'a> {
             .args
             .iter()
             .all(|value| matches!(value, ColumnarValue::Scalar(_)));
-        let call = Self::try_new(function, args, scalar)?;
-        let values = (function.evaluate)(&call)?;
+        let call = Self::try_new(function, args, scalar, strict)?;
+        let mut values = kernel(&call)?;
+        // Lists and structs are built without the labels of the geometries within.
+        let data_type = args.return_field.data_type();
+        if values.data_type() != data_type {
+            values = cast(&values, data_type)?;
+        }
         Ok(match scalar {
             true => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
             false => ColumnarValue::Array(values),
         })
     }
 
-    fn try_new(function: &'a Function, args: &ScalarFunctionArgs, scalar: bool) -> Result<Self> {
+    fn try_new(
+        function: &'a Function,
+        args: &ScalarFunctionArgs,
+        scalar: bool,
+        strict: bool,
+    ) -> Result<Self> {
         let parameters = planning::matching_signature(function, &args.arg_fields)?;
         let mut converted = Vec::with_capacity(args.args.len());
         let mut constants = Vec::with_capacity(args.args.len());
+        let mut nulls = Vec::with_capacity(args.args.len());
         let mut valid = None;
         for ((parameter, value), field) in parameters.iter().zip(&args.args).zip(&args.arg_fields) {
             let (values, constant) = match value {
                 ColumnarValue::Array(values) => (Arc::clone(values), false),
                 ColumnarValue::Scalar(value) => (value.to_array_of_size(1)?, true),
             };
-            if !constant {
-                valid = NullBuffer::union(valid.as_ref(), values.logical_nulls().as_ref());
+            let array_nulls = values.logical_nulls();
+            if strict && !constant {
+                valid = NullBuffer::union(valid.as_ref(), array_nulls.as_ref());
             }
             constants.push(constant);
+            nulls.push(array_nulls);
             converted.push(match parameter.kind {
                 Kind::Geometry | Kind::Binary => Arg::Geometry(
                     GeometryArg::try_new(&values, field, constant)
                         .map_err(|e| named(function, e))?,
                 ),
+                Kind::Geometries => {
+                    Arg::geometries(&values, field, constant).map_err(|e| named(function, e))?
+                }
                 Kind::Number => Arg::number(&values)?,
                 Kind::Integer => Arg::integer(&values)?,
                 Kind::Text => Arg::text(&values)?,
+                Kind::Boolean => Arg::boolean(&values)?,
             });
         }
         Ok(Self {
             function,
             args: converted,
             constant: constants,
+            nulls,
             rows: if scalar { 1 } else { args.number_rows },
             valid,
         })
@@ -100,10 +126,47 @@ impl<'a> Call<'a> {
         self.valid.as_ref()
     }
 
+    /// Whether an argument is NULL in a row, for the functions that are asked in spite of it.
+    pub(super) fn is_null(&self, i: usize, row: usize) -> bool {
+        let row = if self.constant[i] { 0 } else { row };
+        self.nulls[i]
+            .as_ref()
+            .is_some_and(|nulls| nulls.is_null(row))
+    }
+
     /// A geometry argument.
     pub(super) fn geometry(&self, i: usize) -> Result<&GeometryArg> {
         match self.args.get(i) {
             Some(Arg::Geometry(arg)) => Ok(arg),
+            _ => Err(self.not_there(i)),
+        }
+    }
+
+    /// A list of geometries, by row: which of the values of the argument it holds.
+    pub(super) fn geometries(
+        &self,
+        i: usize,
+    ) -> Result<(&GeometryArg, impl Fn(usize) -> Range<usize> + '_)> {
+        match self.args.get(i) {
+            Some(Arg::Geometries(offsets, values)) => {
+                let constant = self.constant[i];
+                let range = move |row: usize| {
+                    let row = if constant { 0 } else { row };
+                    offsets[row] as usize..offsets[row + 1] as usize
+                };
+                Ok((values, range))
+            }
+            _ => Err(self.not_there(i)),
+        }
+    }
+
+    /// A boolean argument, by row.
+    pub(super) fn boolean(&self, i: usize) -> Result<impl Fn(usize) -> bool + '_> {
+        match self.args.get(i) {
+            Some(Arg::Boolean(values)) => {
+                let constant = self.constant[i];
+                Ok(move |row| values.value(if constant { 0 } else { row }))
+            }
             _ => Err(self.not_there(i)),
         }
     }
@@ -180,19 +243,21 @@ impl<'a> Call<'a> {
     }
 
     /// Computes every row without a NULL argument; the others are NULL.
-    fn each<T>(
+    fn values<T, A>(
         &self,
         mut value: impl FnMut(usize) -> Result<Option<T>, Error>,
-        mut append: impl FnMut(Option<T>) -> Result<()>,
-    ) -> Result<()> {
-        for row in 0..self.rows {
-            let valid = self.valid.as_ref().is_none_or(|valid| valid.is_valid(row));
-            append(match valid {
-                true => value(row).map_err(|e| named(self.function, e))?,
-                false => None,
-            })?;
-        }
-        Ok(())
+    ) -> Result<ArrayRef>
+    where
+        A: Array + FromIterator<Option<T>> + 'static,
+    {
+        let valid = |row| self.valid.as_ref().is_none_or(|valid| valid.is_valid(row));
+        let values: Result<A, Error> = (0..self.rows)
+            .map(|row| match valid(row) {
+                true => value(row),
+                false => Ok(None),
+            })
+            .collect();
+        Ok(Arc::new(values.map_err(|e| self.named(e))?))
     }
 
     /// A column of booleans, NULL where there is none.
@@ -200,12 +265,7 @@ impl<'a> Call<'a> {
         &self,
         value: impl FnMut(usize) -> Result<Option<bool>, Error>,
     ) -> Result<ArrayRef> {
-        let mut all = Vec::with_capacity(self.rows);
-        self.each(value, |value| {
-            all.push(value);
-            Ok(())
-        })?;
-        Ok(Arc::new(BooleanArray::from(all)))
+        self.values::<_, BooleanArray>(value)
     }
 
     /// A column of numbers, NULL where there is none.
@@ -213,12 +273,7 @@ impl<'a> Call<'a> {
         &self,
         value: impl FnMut(usize) -> Result<Option<f64>, Error>,
     ) -> Result<ArrayRef> {
-        let mut all = Vec::with_capacity(self.rows);
-        self.each(value, |value| {
-            all.push(value);
-            Ok(())
-        })?;
-        Ok(Arc::new(Float64Array::from(all)))
+        self.values::<_, Float64Array>(value)
     }
 
     /// A column of counts, NULL where there is none.
@@ -226,12 +281,15 @@ impl<'a> Call<'a> {
         &self,
         value: impl FnMut(usize) -> Result<Option<i32>, Error>,
     ) -> Result<ArrayRef> {
-        let mut all = Vec::with_capacity(self.rows);
-        self.each(value, |value| {
-            all.push(value);
-            Ok(())
-        })?;
-        Ok(Arc::new(Int32Array::from(all)))
+        self.values::<_, Int32Array>(value)
+    }
+
+    /// A column of identifiers, NULL where there is none.
+    pub(super) fn big_integers(
+        &self,
+        value: impl FnMut(usize) -> Result<Option<i64>, Error>,
+    ) -> Result<ArrayRef> {
+        self.values::<_, Int64Array>(value)
     }
 
     /// A column of text: the closure writes a value into an empty buffer.

@@ -9,7 +9,9 @@ use geoflow_engine::geometry::wkb_writer::{
 };
 
 use super::call::Call;
-use super::definition::{A, B, CrsRule, Function, Kind, Parameter, Returns, SRID, parameter};
+use super::definition::{
+    A, B, CrsRule, Evaluate::Scalar, Function, Kind, Parameter, Returns, SRID, parameter,
+};
 
 const X: Parameter = parameter("x", Kind::Number);
 const Y: Parameter = parameter("y", Kind::Number);
@@ -24,8 +26,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Geometry(CrsRule::Argument(2)),
         about: "The point at x (longitude) and y (latitude), in the CRS of the EPSG code `srid`, of unknown CRS without it.",
         empty: "Coordinates that are not finite are an error.",
-        example: ("ST_AsText(ST_Point(24.94, 60.17))", "POINT(24.94 60.17)"),
-        evaluate: |call| point(call, 2, Dimensions::XY),
+        examples: &[("ST_AsText(ST_Point(24.94, 60.17))", "POINT(24.94 60.17)")],
+        evaluate: Scalar(|call| point(call, 2, Dimensions::XY)),
     },
     Function {
         name: "ST_MakePoint",
@@ -34,12 +36,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Geometry(CrsRule::Argument(9)),
         about: "The point with these two, three or four ordinates, of unknown CRS.",
         empty: "x and y that are not finite are an error.",
-        example: ("ST_AsText(ST_MakePoint(1, 2, 3))", "POINT Z (1 2 3)"),
-        evaluate: |call| match call.arity() {
+        examples: &[("ST_AsText(ST_MakePoint(1, 2, 3))", "POINT Z (1 2 3)")],
+        evaluate: Scalar(|call| match call.arity() {
             2 => point(call, 2, Dimensions::XY),
             3 => point(call, 3, Dimensions::XYZ),
             _ => point(call, 4, Dimensions::XYZM),
-        },
+        }),
     },
     Function {
         name: "ST_PointZ",
@@ -48,8 +50,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Geometry(CrsRule::Argument(3)),
         about: "The point at x, y and z.",
         empty: "x and y that are not finite are an error.",
-        example: ("ST_AsText(ST_PointZ(1, 2, 3))", "POINT Z (1 2 3)"),
-        evaluate: |call| point(call, 3, Dimensions::XYZ),
+        examples: &[("ST_AsText(ST_PointZ(1, 2, 3))", "POINT Z (1 2 3)")],
+        evaluate: Scalar(|call| point(call, 3, Dimensions::XYZ)),
     },
     Function {
         name: "ST_PointM",
@@ -58,8 +60,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Geometry(CrsRule::Argument(3)),
         about: "The point at x and y with the measure m.",
         empty: "x and y that are not finite are an error.",
-        example: ("ST_AsText(ST_PointM(1, 2, 3))", "POINT M (1 2 3)"),
-        evaluate: |call| point(call, 3, Dimensions::XYM),
+        examples: &[("ST_AsText(ST_PointM(1, 2, 3))", "POINT M (1 2 3)")],
+        evaluate: Scalar(|call| point(call, 3, Dimensions::XYM)),
     },
     Function {
         name: "ST_PointZM",
@@ -68,8 +70,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Geometry(CrsRule::Argument(4)),
         about: "The point at x, y and z with the measure m.",
         empty: "x and y that are not finite are an error.",
-        example: ("ST_AsText(ST_PointZM(1, 2, 3, 4))", "POINT ZM (1 2 3 4)"),
-        evaluate: |call| point(call, 4, Dimensions::XYZM),
+        examples: &[("ST_AsText(ST_PointZM(1, 2, 3, 4))", "POINT ZM (1 2 3 4)")],
+        evaluate: Scalar(|call| point(call, 4, Dimensions::XYZM)),
     },
     Function {
         name: "ST_MakeEnvelope",
@@ -92,11 +94,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Geometry(CrsRule::Argument(4)),
         about: "The rectangle between two corners as a polygon, in the CRS of the EPSG code `srid`, of unknown CRS without it.",
         empty: "A minimum above its maximum is an error: cut a box across the antimeridian in two.",
-        example: (
+        examples: &[(
             "ST_AsText(ST_MakeEnvelope(0, 0, 2, 1))",
             "POLYGON((0 0,0 1,2 1,2 0,0 0))",
-        ),
-        evaluate: envelope,
+        )],
+        evaluate: Scalar(envelope),
     },
     Function {
         name: "ST_MakeLine",
@@ -105,11 +107,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Geometry(CrsRule::Arguments),
         about: "The line through the coordinates of two points, multipoints or lines, in this order. Z or M that only one of them has is 0 in the other.",
         empty: "EMPTY adds no coordinates; fewer than two give LINESTRING EMPTY.",
-        example: (
+        examples: &[(
             "ST_AsText(ST_MakeLine(ST_Point(0, 0), ST_Point(1, 2)))",
             "LINESTRING(0 0,1 2)",
-        ),
-        evaluate: line,
+        )],
+        evaluate: Scalar(line),
     },
 ];
 

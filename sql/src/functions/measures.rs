@@ -9,7 +9,7 @@ use geoflow_engine::predicate::{distance_arrays, distance_constant};
 
 use super::args::{GeometryArg, whose};
 use super::call::Call;
-use super::definition::{A, B, Function, GEOM, Returns};
+use super::definition::{A, B, Evaluate::Scalar, Function, GEOM, Returns};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
@@ -19,8 +19,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Number,
         about: "The area of polygons in squared units of the CRS; 0 for points and lines.",
         empty: "EMPTY has 0.",
-        example: ("ST_Area('POLYGON((0 0,2 0,2 2,0 2,0 0))')", "4.0"),
-        evaluate: |call| measure(call, |geometry| geometry.unsigned_area()),
+        examples: &[("ST_Area('POLYGON((0 0,2 0,2 2,0 2,0 0))')", "4.0")],
+        evaluate: Scalar(|call| measure(call, |geometry| geometry.unsigned_area())),
     },
     Function {
         name: "ST_Length",
@@ -29,8 +29,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Number,
         about: "The length of lines in units of the CRS; 0 for points and polygons (ST_Perimeter measures these).",
         empty: "EMPTY has 0.",
-        example: ("ST_Length('LINESTRING(0 0,3 4)')", "5.0"),
-        evaluate: |call| measure(call, length),
+        examples: &[("ST_Length('LINESTRING(0 0,3 4)')", "5.0")],
+        evaluate: Scalar(|call| measure(call, length)),
     },
     Function {
         name: "ST_Perimeter",
@@ -39,8 +39,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Number,
         about: "The length of all rings of polygons in units of the CRS; 0 for points and lines.",
         empty: "EMPTY has 0.",
-        example: ("ST_Perimeter('POLYGON((0 0,2 0,2 2,0 2,0 0))')", "8.0"),
-        evaluate: |call| measure(call, perimeter),
+        examples: &[("ST_Perimeter('POLYGON((0 0,2 0,2 2,0 2,0 0))')", "8.0")],
+        evaluate: Scalar(|call| measure(call, perimeter)),
     },
     Function {
         name: "ST_Distance",
@@ -49,8 +49,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Number,
         about: "The least distance between points of a and b, in units of the CRS (degrees for longitude and latitude); 0 where they intersect.",
         empty: "The distance to EMPTY is NULL.",
-        example: ("ST_Distance('POINT(0 0)', 'POINT(3 4)')", "5.0"),
-        evaluate: distances,
+        examples: &[("ST_Distance('POINT(0 0)', 'POINT(3 4)')", "5.0")],
+        evaluate: Scalar(distances),
     },
 ];
 

@@ -3,16 +3,19 @@
 //! ```text
 //!  definition   one Function: name, signatures, documentation, evaluation
 //!      │
-//!  udf ─┼─ planning   return_field: signature, CRS of the arguments, CRS of the result
-//!      └─ call       evaluate: constants once, columns by row ──> args (GeometryArg)
+//!      ├─ planning   return_field: signature, CRS of the arguments, CRS of the result
+//!  udf ┼─ call       evaluate: constants once, columns by row ──> args (GeometryArg)
+//!      └─ reference  DataFusion's documentation, `geoflow functions`, docs/functions.md
 //!
-//!  constructors  text  accessors  predicates  measures  processing  crs  transform
+//!  udaf, udwf   the same face for aggregates and window functions
+//!
+//!  constructors  text  accessors  predicates  measures  processing  crs  transform  ...
 //! ```
 //!
-//! NULL in any argument gives NULL. A geometry argument is WKB (`Binary`, `LargeBinary`,
-//! `BinaryView`, with or without GeoArrow metadata), a native GeoArrow column, or text, which is
-//! read as WKT. Geometries are returned as WKB with the GeoArrow extension type and the CRS that
-//! follows from the arguments.
+//! NULL in any argument gives NULL, unless the definition says otherwise. A geometry argument is
+//! WKB (`Binary`, `LargeBinary`, `BinaryView`, with or without GeoArrow metadata), a native
+//! GeoArrow column, or text, which is read as WKT. Geometries are returned as WKB with the
+//! GeoArrow extension type and the CRS that follows from the arguments.
 
 mod accessors;
 mod args;
@@ -21,47 +24,72 @@ mod constructors;
 mod crs;
 mod definition;
 mod measures;
+mod nearest;
 mod planning;
 mod predicates;
 mod processing;
+mod reference;
 mod text;
 mod transform;
+mod udaf;
 mod udf;
+mod udwf;
 #[cfg(test)]
 mod walk_tests;
 
-use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 use datafusion::prelude::SessionContext;
 
 pub use definition::{CrsRule, Function, Kind, Parameter, Returns};
 
-/// The definitions of all functions, by family.
-pub fn definitions() -> impl Iterator<Item = &'static Function> {
+use definition::Evaluate;
+
+/// The definitions of all functions, by the heading of their family.
+pub fn families() -> impl Iterator<Item = (&'static str, &'static [Function])> {
     [
-        constructors::FUNCTIONS,
-        text::FUNCTIONS,
-        accessors::FUNCTIONS,
-        predicates::FUNCTIONS,
-        measures::FUNCTIONS,
-        processing::FUNCTIONS,
-        crs::FUNCTIONS,
-        transform::FUNCTIONS,
+        ("Geometries from coordinates", constructors::FUNCTIONS),
+        ("Text and bytes", text::FUNCTIONS),
+        ("What a geometry is made of", accessors::FUNCTIONS),
+        ("Relations of two geometries", predicates::FUNCTIONS),
+        ("Nearest neighbours", nearest::FUNCTIONS),
+        ("Measures", measures::FUNCTIONS),
+        ("Geometries from geometries", processing::FUNCTIONS),
+        ("Coordinate reference systems", crs::FUNCTIONS),
+        ("Coordinates into another system", transform::FUNCTIONS),
     ]
     .into_iter()
-    .flatten()
 }
 
-/// All functions, for a session.
+/// The definitions of all functions.
+pub fn definitions() -> impl Iterator<Item = &'static Function> {
+    families().flat_map(|(_, functions)| functions)
+}
+
+/// All scalar functions, for a session.
 pub fn all_functions() -> Vec<ScalarUDF> {
     definitions()
-        .map(|function| ScalarUDF::new_from_impl(udf::SpatialUdf::new(function)))
+        .filter_map(udf::SpatialUdf::new)
+        .map(ScalarUDF::new_from_impl)
         .collect()
 }
 
-/// Makes all functions known to a session.
+/// Makes all functions known to a session. Join conditions come with the rule that plans them.
 pub fn register(context: &SessionContext) {
     for function in all_functions() {
         context.register_udf(function);
+    }
+    for function in definitions() {
+        if let Some(aggregate) = udaf::SpatialUdaf::new(function) {
+            context.register_udaf(AggregateUDF::new_from_impl(aggregate));
+        }
+        if let Some(window) = udwf::SpatialUdwf::new(function) {
+            context.register_udwf(WindowUDF::new_from_impl(window));
+        }
+        if let Evaluate::Table(table) = function.evaluate {
+            for name in function.names() {
+                context.register_udtf(&name.to_ascii_lowercase(), table());
+            }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use geoflow_engine::geometry::GeometryType;
 
 use super::definition::{CrsRule, Function, Kind, Parameter, Returns};
 
-/// The field that a call returns.
+/// The field that a call returns: lists and structs have labelled geometries within.
 ///
 /// # Errors
 /// Arguments that fit no signature (the message shows them all), two different CRS, a CRS that
@@ -20,26 +20,43 @@ use super::definition::{CrsRule, Function, Kind, Parameter, Returns};
 pub(super) fn return_field(function: &Function, args: &ReturnFieldArgs<'_>) -> Result<FieldRef> {
     let parameters = matching_signature(function, args.arg_fields)?;
     let crs = common_crs(function, parameters, args.arg_fields)?;
-    let data_type = match function.returns {
+    let crs = match function.returns.crs_rule() {
+        None => None,
+        Some(CrsRule::Arguments) => crs,
+        Some(CrsRule::LonLat) => Some(Crs::lon_lat()),
+        Some(CrsRule::WebMercator) => Some(Crs::from_authority_code("EPSG:3857")?),
+        Some(CrsRule::Unknown) => None,
+        Some(CrsRule::Transformed) => transformed(function, parameters, args, crs)?,
+        Some(CrsRule::Argument(i)) => crs_argument(function, parameters, args, i)?,
+    };
+    let name = function.name.to_ascii_lowercase();
+    Ok(Arc::new(field(&name, &function.returns, crs.as_ref())))
+}
+
+/// A field of what a function returns, all of whose geometries are in one CRS.
+pub(super) fn field(name: &str, returns: &Returns, crs: Option<&Crs>) -> Field {
+    let data_type = match returns {
         Returns::Boolean => DataType::Boolean,
         Returns::Number => DataType::Float64,
         Returns::Integer => DataType::Int32,
+        Returns::BigInt => DataType::Int64,
         Returns::Text => DataType::Utf8View,
         Returns::Binary | Returns::Geometry(_) => DataType::BinaryView,
-    };
-    let field = Field::new(function.name.to_ascii_lowercase(), data_type, true);
-    Ok(Arc::new(match function.returns {
-        Returns::Geometry(rule) => {
-            let crs = match rule {
-                CrsRule::Arguments => crs,
-                CrsRule::LonLat => Some(Crs::lon_lat()),
-                CrsRule::Transformed => transformed(function, parameters, args, crs)?,
-                CrsRule::Argument(i) => crs_argument(function, parameters, args, i)?,
-            };
-            GeometryType::wkb(crs).apply_to(field)
+        Returns::List(item) => {
+            DataType::List(Arc::new(field(Field::LIST_FIELD_DEFAULT_NAME, item, crs)))
         }
+        Returns::Struct(parts) | Returns::Table(parts) => DataType::Struct(
+            parts
+                .iter()
+                .map(|(name, part)| field(name, part, crs))
+                .collect(),
+        ),
+    };
+    let field = Field::new(name, data_type, true);
+    match returns {
+        Returns::Geometry(_) => GeometryType::wkb(crs.cloned()).apply_to(field),
         _ => field,
-    }))
+    }
 }
 
 /// The first signature that the argument types fit.
@@ -96,6 +113,8 @@ fn takes(kind: Kind, field: &Field) -> bool {
     };
     match kind {
         Kind::Geometry => is_text(data_type) || matches!(geometry_type(field), Ok(Some(_))),
+        Kind::Geometries => list_item(data_type).is_some_and(|item| takes(Kind::Geometry, item)),
+        Kind::Boolean => data_type == &DataType::Boolean,
         Kind::Number => data_type.is_numeric(),
         Kind::Integer => data_type.is_integer(),
         Kind::Text => is_text(data_type),
@@ -103,6 +122,16 @@ fn takes(kind: Kind, field: &Field) -> bool {
             data_type,
             DataType::Binary | DataType::LargeBinary | DataType::BinaryView
         ),
+    }
+}
+
+/// The field of a list's values.
+pub(super) fn list_item(data_type: &DataType) -> Option<&FieldRef> {
+    match data_type {
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            Some(item)
+        }
+        _ => None,
     }
 }
 
@@ -122,6 +151,7 @@ fn describe(field: &Field) -> String {
         (_, data_type) if data_type.is_integer() => "integer".into(),
         (_, data_type) if data_type.is_numeric() => "number".into(),
         (_, DataType::Struct(_)) => "struct".into(),
+        (_, data_type) if let Some(item) = list_item(data_type) => format!("{}[]", describe(item)),
         (_, data_type) => data_type.to_string().to_ascii_lowercase(),
     }
 }
@@ -134,10 +164,15 @@ fn common_crs(
 ) -> Result<Option<Crs>> {
     let mut known: Option<(&FieldRef, Crs)> = None;
     for (parameter, field) in parameters.iter().zip(fields) {
-        if parameter.kind != Kind::Geometry {
-            continue;
-        }
-        let Some(crs) = geometry_type(field)?.and_then(|ty| ty.crs) else {
+        let ty = match parameter.kind {
+            Kind::Geometry => geometry_type(field)?,
+            Kind::Geometries => match list_item(field.data_type()) {
+                Some(item) => geometry_type(item)?,
+                None => None,
+            },
+            _ => None,
+        };
+        let Some(crs) = ty.and_then(|ty| ty.crs) else {
             continue;
         };
         let Some((first_field, first)) = &known else {

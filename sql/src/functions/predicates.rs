@@ -13,7 +13,7 @@ use geoflow_engine::predicate::{Distances, SpatialPredicate, evaluate_arrays, ev
 
 use super::args::whose;
 use super::call::Call;
-use super::definition::{A, B, Function, Kind, Parameter, Returns, parameter};
+use super::definition::{A, B, Evaluate::Scalar, Function, Kind, Parameter, Returns, parameter};
 
 /// EMPTY in the predicates but ST_Equals and ST_Disjoint.
 const NOTHING: &str = "EMPTY is in this relation to nothing.";
@@ -27,8 +27,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Boolean,
         about: "Whether a and b share a point.",
         empty: NOTHING,
-        example: ("ST_Intersects('LINESTRING(0 0,2 2)', 'POINT(1 1)')", "true"),
-        evaluate: |call| relate(call, SpatialPredicate::Intersects),
+        examples: &[("ST_Intersects('LINESTRING(0 0,2 2)', 'POINT(1 1)')", "true")],
+        evaluate: Scalar(|call| relate(call, SpatialPredicate::Intersects)),
     },
     Function {
         name: "ST_Disjoint",
@@ -37,11 +37,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Boolean,
         about: "Whether a and b share no point.",
         empty: "EMPTY is disjoint from everything.",
-        example: ("ST_Disjoint('LINESTRING(0 0,2 2)', 'POINT(1 0)')", "true"),
-        evaluate: |call| {
+        examples: &[("ST_Disjoint('LINESTRING(0 0,2 2)', 'POINT(1 0)')", "true")],
+        evaluate: Scalar(|call| {
             let intersects = relation(call, SpatialPredicate::Intersects)?;
             Ok(Arc::new(not(&intersects)?))
-        },
+        }),
     },
     Function {
         name: "ST_Contains",
@@ -50,11 +50,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Boolean,
         about: "Whether no point of b lies outside a, and their interiors share a point: a polygon does not contain a point on its border.",
         empty: NOTHING,
-        example: (
+        examples: &[(
             "ST_Contains('POLYGON((0 0,2 0,2 2,0 2,0 0))', 'POINT(1 1)')",
             "true",
-        ),
-        evaluate: |call| relate(call, SpatialPredicate::Contains),
+        )],
+        evaluate: Scalar(|call| relate(call, SpatialPredicate::Contains)),
     },
     Function {
         name: "ST_Within",
@@ -63,11 +63,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Boolean,
         about: "Whether no point of a lies outside b, and their interiors share a point: a point on the border of a polygon is not within it.",
         empty: NOTHING,
-        example: (
+        examples: &[(
             "ST_Within('POINT(1 1)', 'POLYGON((0 0,2 0,2 2,0 2,0 0))')",
             "true",
-        ),
-        evaluate: |call| relate(call, SpatialPredicate::Within),
+        )],
+        evaluate: Scalar(|call| relate(call, SpatialPredicate::Within)),
     },
     Function {
         name: "ST_Covers",
@@ -76,11 +76,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Boolean,
         about: "Whether no point of b lies outside a: a polygon covers a point on its border.",
         empty: NOTHING,
-        example: (
+        examples: &[(
             "ST_Covers('POLYGON((0 0,2 0,2 2,0 2,0 0))', 'POINT(0 1)')",
             "true",
-        ),
-        evaluate: |call| relate(call, SpatialPredicate::Covers),
+        )],
+        evaluate: Scalar(|call| relate(call, SpatialPredicate::Covers)),
     },
     Function {
         name: "ST_CoveredBy",
@@ -89,11 +89,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Boolean,
         about: "Whether no point of a lies outside b.",
         empty: NOTHING,
-        example: (
+        examples: &[(
             "ST_CoveredBy('POINT(0 1)', 'POLYGON((0 0,2 0,2 2,0 2,0 0))')",
             "true",
-        ),
-        evaluate: |call| relate(call, SpatialPredicate::CoveredBy),
+        )],
+        evaluate: Scalar(|call| relate(call, SpatialPredicate::CoveredBy)),
     },
     Function {
         name: "ST_Touches",
@@ -102,8 +102,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Boolean,
         about: "Whether a and b share points, but their interiors share none.",
         empty: NOTHING,
-        example: ("ST_Touches('LINESTRING(0 0,1 1)', 'POINT(1 1)')", "true"),
-        evaluate: |call| relate(call, SpatialPredicate::Touches),
+        examples: &[("ST_Touches('LINESTRING(0 0,1 1)', 'POINT(1 1)')", "true")],
+        evaluate: Scalar(|call| relate(call, SpatialPredicate::Touches)),
     },
     Function {
         name: "ST_Crosses",
@@ -112,11 +112,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Boolean,
         about: "Whether the interiors of a and b share points but not all, in a dimension below the greater of theirs.",
         empty: NOTHING,
-        example: (
+        examples: &[(
             "ST_Crosses('LINESTRING(0 0,2 2)', 'LINESTRING(0 2,2 0)')",
             "true",
-        ),
-        evaluate: |call| relate(call, SpatialPredicate::Crosses),
+        )],
+        evaluate: Scalar(|call| relate(call, SpatialPredicate::Crosses)),
     },
     Function {
         name: "ST_Overlaps",
@@ -125,11 +125,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Boolean,
         about: "Whether a and b have the same dimension and share points of it, and each has points that the other has not.",
         empty: NOTHING,
-        example: (
+        examples: &[(
             "ST_Overlaps('LINESTRING(0 0,2 0)', 'LINESTRING(1 0,3 0)')",
             "true",
-        ),
-        evaluate: |call| relate(call, SpatialPredicate::Overlaps),
+        )],
+        evaluate: Scalar(|call| relate(call, SpatialPredicate::Overlaps)),
     },
     Function {
         name: "ST_Equals",
@@ -138,11 +138,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Boolean,
         about: "Whether a and b are the same set of points, in whatever order they are written.",
         empty: "EMPTY equals EMPTY.",
-        example: (
+        examples: &[(
             "ST_Equals('LINESTRING(0 0,2 2)', 'LINESTRING(2 2,1 1,0 0)')",
             "true",
-        ),
-        evaluate: |call| relate(call, SpatialPredicate::Equals),
+        )],
+        evaluate: Scalar(|call| relate(call, SpatialPredicate::Equals)),
     },
     Function {
         name: "ST_DWithin",
@@ -151,8 +151,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Boolean,
         about: "Whether a and b are at most `distance` apart, in the units of their CRS (degrees for longitude and latitude). A negative distance holds for nothing.",
         empty: NOTHING,
-        example: ("ST_DWithin('POINT(0 0)', 'POINT(3 4)', 5)", "true"),
-        evaluate: |call| relate(call, SpatialPredicate::DWithin),
+        examples: &[("ST_DWithin('POINT(0 0)', 'POINT(3 4)', 5)", "true")],
+        evaluate: Scalar(|call| relate(call, SpatialPredicate::DWithin)),
     },
 ];
 

@@ -9,7 +9,7 @@ use geoflow_engine::geometry::wkb_writer::{
 };
 
 use super::call::Call;
-use super::definition::{CrsRule, Function, GEOM, Returns};
+use super::definition::{CrsRule, Evaluate::Scalar, Function, GEOM, Returns};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
@@ -19,11 +19,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Geometry(CrsRule::Arguments),
         about: "The centre of mass of the parts of greatest dimension: of areas if there are any, else of lines, else of points. It may lie outside.",
         empty: "EMPTY gives POINT EMPTY.",
-        example: (
+        examples: &[(
             "ST_AsText(ST_Centroid('POLYGON((0 0,2 0,2 2,0 2,0 0))'))",
             "POINT(1 1)",
-        ),
-        evaluate: centroid,
+        )],
+        evaluate: Scalar(centroid),
     },
     Function {
         name: "ST_Envelope",
@@ -32,11 +32,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Geometry(CrsRule::Arguments),
         about: "The bounding box as a polygon; a line or point where the box has no area.",
         empty: "EMPTY gives EMPTY of the same type.",
-        example: (
+        examples: &[(
             "ST_AsText(ST_Envelope('LINESTRING(0 0,2 1)'))",
             "POLYGON((0 0,0 1,2 1,2 0,0 0))",
-        ),
-        evaluate: envelope,
+        )],
+        evaluate: Scalar(envelope),
     },
     Function {
         name: "ST_ConvexHull",
@@ -45,11 +45,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Geometry(CrsRule::Arguments),
         about: "The smallest convex polygon that holds the geometry; a line or point where that has no area.",
         empty: "EMPTY gives GEOMETRYCOLLECTION EMPTY.",
-        example: (
+        examples: &[(
             "ST_AsText(ST_ConvexHull('MULTIPOINT((0 0),(1 1),(2 2))'))",
             "LINESTRING(0 0,2 2)",
-        ),
-        evaluate: convex_hull,
+        )],
+        evaluate: Scalar(convex_hull),
     },
 ];
 

@@ -7,7 +7,9 @@ use geoflow_engine::geometry::{
 };
 
 use super::call::Call;
-use super::definition::{CrsRule, Function, GEOM, Kind, Parameter, Returns, SRID, parameter};
+use super::definition::{
+    CrsRule, Evaluate::Scalar, Function, GEOM, Kind, Parameter, Returns, SRID, parameter,
+};
 
 const WKT: Parameter = parameter("wkt", Kind::Text);
 const WKB: Parameter = parameter("wkb", Kind::Binary);
@@ -20,11 +22,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Geometry(CrsRule::Argument(1)),
         about: "The geometry that a WKT text describes, with Z and M, in the CRS of the EPSG code `srid`, of unknown CRS without it.",
         empty: "Text that is no WKT is an error with the position.",
-        example: (
+        examples: &[(
             "ST_AsText(ST_GeomFromText('POINT(1 2)', 4326))",
             "POINT(1 2)",
-        ),
-        evaluate: from_wkt,
+        )],
+        evaluate: Scalar(from_wkt),
     },
     Function {
         name: "ST_GeomFromWKB",
@@ -33,11 +35,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Geometry(CrsRule::Argument(1)),
         about: "The geometry of a WKB value (ISO or EWKB, in either byte order), in the CRS of the EPSG code `srid`, of unknown CRS without it. An SRID within the value is dropped.",
         empty: "Bytes that are no WKB are an error with the position.",
-        example: (
+        examples: &[(
             "ST_AsText(ST_GeomFromWKB(ST_AsBinary(ST_Point(1, 2))))",
             "POINT(1 2)",
-        ),
-        evaluate: to_iso,
+        )],
+        evaluate: Scalar(to_iso),
     },
     Function {
         name: "ST_GeomFromGeoJSON",
@@ -46,11 +48,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Geometry(CrsRule::LonLat),
         about: "The geometry of a GeoJSON geometry object or Feature, in longitude and latitude (OGC:CRS84).",
         empty: "Text that is no GeoJSON is an error with the position or the member.",
-        example: (
+        examples: &[(
             "ST_AsText(ST_GeomFromGeoJSON('{\"type\":\"Point\",\"coordinates\":[1,2]}'))",
             "POINT(1 2)",
-        ),
-        evaluate: from_geojson,
+        )],
+        evaluate: Scalar(from_geojson),
     },
     Function {
         name: "ST_AsText",
@@ -59,8 +61,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Text,
         about: "The WKT of a geometry in PostGIS' form, with Z and M; numbers have the fewest digits that read back the same.",
         empty: "EMPTY is written as such: POINT EMPTY.",
-        example: ("ST_AsText('POINT Z (1.50 2 3)')", "POINT Z (1.5 2 3)"),
-        evaluate: as_text,
+        examples: &[("ST_AsText('POINT Z (1.50 2 3)')", "POINT Z (1.5 2 3)")],
+        evaluate: Scalar(as_text),
     },
     Function {
         name: "ST_AsBinary",
@@ -69,11 +71,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Binary,
         about: "The ISO WKB of a geometry, little-endian, with Z and M and without SRID.",
         empty: "POINT EMPTY has NaN as coordinates.",
-        example: (
+        examples: &[(
             "encode(ST_AsBinary(ST_Point(1, 2)), 'hex')",
             "0101000000000000000000f03f0000000000000040",
-        ),
-        evaluate: to_iso,
+        )],
+        evaluate: Scalar(to_iso),
     },
     Function {
         name: "ST_AsGeoJSON",
@@ -82,11 +84,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         returns: Returns::Text,
         about: "The GeoJSON geometry object of a geometry. Coordinates are written as they are: transform to OGC:CRS84 first where the RFC matters. M is dropped.",
         empty: "EMPTY has an empty array of coordinates.",
-        example: (
+        examples: &[(
             "ST_AsGeoJSON(ST_Point(1, 2))",
             "{\"type\":\"Point\",\"coordinates\":[1,2]}",
-        ),
-        evaluate: as_geojson,
+        )],
+        evaluate: Scalar(as_geojson),
     },
 ];
 

@@ -7,7 +7,9 @@ use geoflow_engine::crs::Transform;
 use geoflow_engine::geometry::map_wkb;
 
 use super::call::Call;
-use super::definition::{CrsRule, Function, GEOM, Kind, Parameter, Returns, SRID, parameter};
+use super::definition::{
+    CrsRule, Evaluate::Scalar, Function, GEOM, Kind, Parameter, Returns, SRID, parameter,
+};
 
 const FROM: Parameter = parameter("from", Kind::Text);
 const TO: Parameter = parameter("to", Kind::Text);
@@ -25,11 +27,11 @@ pub(super) const FUNCTIONS: &[Function] = &[Function {
     returns: Returns::Geometry(CrsRule::Transformed),
     about: "The same place in another CRS, given as authority and code ('EPSG:3857', 'OGC:CRS84') or as EPSG code. Without `from` the column must know its CRS. x is the easting or longitude, whatever order the authority gives; Z and M stay. WGS 84, ETRS89, NAD83 and other datums on GRS 80 count as one (they differ by two metres at most); any other shift between datums is an error.",
     empty: "EMPTY stays EMPTY. Latitudes beyond the poles and coordinates without an image are errors.",
-    example: (
+    examples: &[(
         "ST_AsText(ST_Transform(ST_Point(0, 0, 4326), 'EPSG:3857'))",
         "POINT(0 0)",
-    ),
-    evaluate: transform,
+    )],
+    evaluate: Scalar(transform),
 }];
 
 fn transform(call: &Call<'_>) -> Result<ArrayRef> {

@@ -1,4 +1,4 @@
-//! A [`Function`] as DataFusion sees it.
+//! A [`Function`] as DataFusion sees it: scalar functions.
 
 use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
@@ -7,33 +7,31 @@ use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::internal_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl,
-    Signature, Volatility,
+    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
+    Volatility,
 };
 
 use super::call::Call;
-use super::definition::Function;
-use super::planning;
+use super::definition::{Evaluate, Function};
+use super::{planning, reference};
 
-const SECTION: DocSection = DocSection {
-    include: true,
-    label: "Spatial Functions",
-    description: Some("Functions over geometries, with the names and the meaning of PostGIS"),
-};
-
-/// Plans and evaluates one [`Function`].
+/// What all of DataFusion's kinds of functions are made of.
 #[derive(Debug)]
-pub(super) struct SpatialUdf {
-    function: &'static Function,
+pub(super) struct Face {
+    pub(super) function: &'static Function,
     /// In lower case, as SQL folds names.
-    name: String,
-    aliases: Vec<String>,
-    signature: Signature,
+    pub(super) name: String,
+    pub(super) aliases: Vec<String>,
+    pub(super) signature: Signature,
     documentation: OnceLock<Documentation>,
 }
 
-impl SpatialUdf {
+impl Face {
     pub(super) fn new(function: &'static Function) -> Self {
+        // The arity of a user-defined signature is not known, so `with_parameter_names` would
+        // refuse; what is resolved by name is checked as if it had been written in order.
+        let mut signature = Signature::user_defined(Volatility::Immutable);
+        signature.parameter_names = Some(function.parameter_names());
         Self {
             function,
             name: function.name.to_ascii_lowercase(),
@@ -42,42 +40,66 @@ impl SpatialUdf {
                 .iter()
                 .map(|alias| alias.to_ascii_lowercase())
                 .collect(),
-            signature: Signature::user_defined(Volatility::Immutable),
+            signature,
             documentation: OnceLock::new(),
         }
     }
 
-    pub(super) fn function(&self) -> &'static Function {
-        self.function
+    pub(super) fn documentation(&self) -> &Documentation {
+        self.documentation
+            .get_or_init(|| reference::documentation(self.function))
     }
 }
 
 // There is one function of each name.
-impl PartialEq for SpatialUdf {
+impl PartialEq for Face {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
 }
 
-impl Eq for SpatialUdf {}
+impl Eq for Face {}
 
-impl Hash for SpatialUdf {
+impl Hash for Face {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.name.hash(state);
     }
 }
 
+/// Plans and evaluates one scalar [`Function`].
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct SpatialUdf {
+    face: Face,
+}
+
+impl SpatialUdf {
+    /// The function, if it is a scalar one.
+    pub(super) fn new(function: &'static Function) -> Option<Self> {
+        matches!(
+            function.evaluate,
+            Evaluate::Scalar(_) | Evaluate::ScalarOfNull(..)
+        )
+        .then(|| Self {
+            face: Face::new(function),
+        })
+    }
+
+    pub(super) fn function(&self) -> &'static Function {
+        self.face.function
+    }
+}
+
 impl ScalarUDFImpl for SpatialUdf {
     fn name(&self) -> &str {
-        &self.name
+        &self.face.name
     }
 
     fn aliases(&self) -> &[String] {
-        &self.aliases
+        &self.face.aliases
     }
 
     fn signature(&self) -> &Signature {
-        &self.signature
+        &self.face.signature
     }
 
     /// Leaves every type as it is. A cast here would strip the extension type of a geometry, and
@@ -88,45 +110,23 @@ impl ScalarUDFImpl for SpatialUdf {
     }
 
     fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
-        internal_err!("{} is planned by its argument fields", self.name)
+        internal_err!("{} is planned by its argument fields", self.face.name)
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        planning::return_field(self.function, &args)
+        planning::return_field(self.function(), &args)
     }
 
     /// NULL in, NULL out: outer joins under such a filter become inner ones.
     fn is_strict(&self) -> bool {
-        true
+        matches!(self.function().evaluate, Evaluate::Scalar(_))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        Call::evaluate(self.function, &args)
+        Call::evaluate(self.function(), &args)
     }
 
     fn documentation(&self) -> Option<&Documentation> {
-        Some(self.documentation.get_or_init(|| {
-            let function = self.function;
-            let (example, value) = function.example;
-            let mut signatures = function
-                .signature_text()
-                .lines()
-                .map(String::from)
-                .collect::<Vec<_>>()
-                .into_iter();
-            let mut builder = Documentation::builder(
-                SECTION,
-                format!(
-                    "{} NULL arguments give NULL. {}",
-                    function.about, function.empty
-                ),
-                signatures.next().unwrap_or_default(),
-            )
-            .with_sql_example(format!("SELECT {example};\n-- {value}"));
-            for signature in signatures {
-                builder = builder.with_alternative_syntax(signature);
-            }
-            builder.build()
-        }))
+        Some(self.face.documentation())
     }
 }

@@ -6,20 +6,19 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BinaryArray, BinaryViewArray, FixedSizeListArray, Float64Array, Int64Array,
-    LargeBinaryArray, StringArray, StructArray, new_null_array,
+    Array, ArrayRef, BinaryArray, BinaryViewArray, BooleanArray, FixedSizeListArray, Float64Array,
+    Int64Array, LargeBinaryArray, ListArray, StringArray, StructArray, new_null_array,
 };
-use arrow::buffer::NullBuffer;
+use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::ScalarValue;
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF};
-use datafusion::prelude::SessionContext;
 use geoflow_engine::geometry::{GeometryType, wkt_to_wkb};
 
-use super::{CrsRule, Function, Kind, Returns, all_functions, definition, definitions, register};
+use super::{CrsRule, Function, Kind, Returns, all_functions, definition, definitions};
 
 /// A point, NULL, EMPTY, another point.
 const POINTS: [Option<(f64, f64)>; 4] = [
@@ -139,6 +138,15 @@ fn geometries(encoding: Encoding) -> (ArrayRef, FieldRef) {
     }
 }
 
+/// Lists of one geometry each, the second list NULL.
+fn lists(encoding: Encoding) -> (ArrayRef, FieldRef) {
+    let (values, item) = geometries(encoding);
+    let nulls = values.logical_nulls();
+    let list = ListArray::new(item, OffsetBuffer::from_lengths([1; 4]), values, nulls);
+    let field = Field::new("l", list.data_type().clone(), true);
+    (Arc::new(list), Arc::new(field))
+}
+
 /// Values for an argument: four rows, the second NULL, or a constant where it must be one.
 fn argument(
     function: &Function,
@@ -177,6 +185,14 @@ fn argument(
                 Arc::new(Field::new("n", DataType::Float64, true)),
             )
         }
+        Kind::Boolean => {
+            let array = BooleanArray::from(vec![Some(true), None, Some(true), Some(true)]);
+            (
+                Arc::new(array),
+                Arc::new(Field::new("b", DataType::Boolean, true)),
+            )
+        }
+        Kind::Geometries => lists(encoding),
         Kind::Integer => {
             let array = Int64Array::from(vec![Some(1), None, Some(1), Some(1)]);
             (
@@ -268,7 +284,7 @@ fn text(array: &dyn Array) -> Vec<String> {
 fn names_are_unique_and_documented() {
     let mut names = HashSet::new();
     for function in definitions() {
-        for name in std::iter::once(&function.name).chain(function.aliases) {
+        for name in function.names() {
             assert!(names.insert(name.to_ascii_lowercase()), "{name} twice");
             assert!(name.starts_with("ST_"), "{name}");
         }
@@ -284,22 +300,31 @@ fn names_are_unique_and_documented() {
 
 #[tokio::test]
 async fn every_example_is_true() {
-    let context = SessionContext::new();
-    register(&context);
+    let session = crate::Session::try_new().unwrap();
+    let context = session.context();
     for function in definitions() {
-        let (example, expected) = function.example;
-        assert!(
-            example.contains(&format!("{}(", function.name)),
-            "{example}"
-        );
-        let batches = context
-            .sql(&format!("SELECT {example}"))
-            .await
-            .unwrap()
-            .collect()
-            .await
-            .unwrap();
-        assert_eq!(text(batches[0].column(0)), [expected], "{example}");
+        assert!(!function.examples.is_empty(), "{}", function.name);
+        for (example, expected) in function.examples {
+            assert!(
+                example.contains(&format!("{}(", function.name)),
+                "{example}"
+            );
+            let frame = context.sql(&format!("SELECT {example}")).await;
+            let batches = frame
+                .unwrap_or_else(|e| panic!("{example}: {e}"))
+                .collect()
+                .await
+                .unwrap_or_else(|e| panic!("{example}: {e}"));
+            let mut lines = vec![];
+            for batch in &batches {
+                let columns: Vec<_> = batch.columns().iter().map(|c| text(c)).collect();
+                for row in 0..batch.num_rows() {
+                    let cells: Vec<_> = columns.iter().map(|c| c[row].as_str()).collect();
+                    lines.push(cells.join(", "));
+                }
+            }
+            assert_eq!(lines.join("\n"), *expected, "{example}");
+        }
     }
 }
 
