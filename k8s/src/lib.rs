@@ -1,26 +1,21 @@
 //! One statement, run as many tasks.
 //!
-//! A statement that writes is cut into fragments, each a piece that one task runs alone. What is
-//! here are the types that a plan is exchanged in: the [`Plan`] that the driver writes and every
-//! task reads, and the [`TaskExit`] by which a task tells whoever started it whether to try again.
-//! Planning, running and committing fragments are still to come.
-//!
+//! ```text
+//!  statement ──planner──> Plan ──> runner: a task for every fragment ──> parts + manifests
+//!                (footers)              (processes, or pods)                    |
+//!                                                           commit: _SUCCESS, once
 //! ```
-//! use geoflow_k8s::Plan;
 //!
-//! let plan = Plan::from_json(r#"{
-//!     "version": 1,
-//!     "statement": "COPY (SELECT * FROM trips) TO 's3://bucket/out/'",
-//!     "fragments": [
-//!         {"tables": [{"table": "trips", "files": [{"path": "trips.parquet", "row_groups": [0, 1]}]}]}
-//!     ]
-//! }"#)?;
-//! assert_eq!(plan.fragments.len(), 1);
-//! # Ok::<(), geoflow_k8s::PlanError>(())
-//! ```
+//! A statement that writes is cut into fragments, each a piece that one task runs alone ([`plan`]). A
+//! task reads the plan, runs its fragment and leaves a part and a manifest ([`task`]). Everything
+//! about a job is in its folder in object storage ([`job`]); a task tells whoever started it whether to
+//! try again by its exit code ([`TaskExit`]).
 
 mod exit;
-mod plan;
+pub mod job;
+pub mod plan;
+pub mod storage;
+pub mod task;
 
 pub use exit::TaskExit;
-pub use plan::{FileSlice, Fragment, PLAN_VERSION, Plan, PlanError, TableSlice};
+pub use plan::{PLAN_VERSION, Plan, PlanError};
