@@ -1,8 +1,8 @@
 //! The engine of geoflow: Arrow in, Arrow out.
 //!
 //! It knows geometry columns ([`geometry`]), predicates over them ([`predicate`]), the spatial
-//! join ([`join`]), coordinate reference systems ([`crs`]), GeoParquet ([`geoparquet`]) and the
-//! settings that all of these obey ([`options`]).
+//! join ([`join`]), coordinate reference systems ([`crs`]), GeoParquet ([`geoparquet`]), how space is
+//! ordered and cut ([`tiling`]) and the settings that all of these obey ([`options`]).
 //! It knows nothing of SQL text, clusters or terminals: it never prints, reads no environment
 //! variables and starts no runtime of its own.
 

@@ -335,10 +335,6 @@ async fn plain_parquet_without_geometry() {
 
 #[test]
 fn bad_geometry_is_placed() {
-    let mut writer = GeoParquetWriter::try_new(Vec::new(), wkb(None, vec![]).schema()).unwrap();
-    writer
-        .write(&wkb(None, vec![Some(point(1.0, 1.0)), None]))
-        .unwrap();
     for (bad, expected) in [
         (
             point(1.0, 1.0)[..15].to_vec(),
@@ -348,8 +344,13 @@ fn bad_geometry_is_placed() {
         (vec![1, 3, 0, 0, 0, 0xff, 0xff, 0xff, 0x7f], "row 4"),
         (vec![], "row 4"),
     ] {
+        let schema = wkb(None, vec![]).schema();
+        let mut writer = GeoParquetWriter::try_new(Vec::new(), schema).unwrap();
+        let good = wkb(None, vec![Some(point(1.0, 1.0)), None]);
         let error = writer
-            .write(&wkb(None, vec![None, Some(bad)]))
+            .write(&good)
+            .and_then(|()| writer.write(&wkb(None, vec![None, Some(bad)])))
+            .and_then(|()| writer.finish())
             .unwrap_err()
             .to_string();
         assert!(

@@ -10,7 +10,7 @@
 //!  BoundsFilter (rectangles of a join or a constant) ──> which row groups and pages a scan
 //!  reads                                                       (prune_*)
 //!
-//!  RecordBatches ──> GeoParquetWriter ──> WKB, covering, bounds, `geo`   (writer)
+//!  RecordBatches ──> GeoParquetWriter ──> geometry, covering, bounds, `geo`     (write_*)
 //! ```
 
 mod bounds;
@@ -30,6 +30,12 @@ mod prune_statistics;
 mod schema;
 mod sink;
 mod write_column;
+mod write_file;
+mod write_geometry_type;
+mod write_group;
+mod write_native;
+mod write_options;
+mod write_parallel;
 mod write_plan;
 mod writer;
 
@@ -41,4 +47,6 @@ pub use metadata::{ColumnEncoding, Covering, Edges, GEO_KEY, GeoColumn, GeoMetad
 pub use prune_filter::BoundsFilter;
 pub use prune_scan::{prune_fields, prune_scan};
 pub use schema::label_geometry;
-pub use writer::{GeoParquetWriter, WriteOptions, WriteSummary};
+pub use write_options::{GeoParquetVersion, GeometryEncoding, WriteOptions};
+pub use write_parallel::ParallelWriter;
+pub use writer::{GeoParquetWriter, WriteSummary};

@@ -27,17 +27,17 @@ use tokio::io::AsyncWrite;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 
 use super::write_plan::WritePlan;
-use super::{GeoParquetWriter, WriteOptions, WriteSummary};
+use super::{ParallelWriter, WriteOptions, WriteSummary};
 use crate::Error;
 use crate::geometry::GeometryType;
 
 /// The value of DataFusion's `max_row_group_size` that means that nobody set it.
 const DATAFUSION_ROW_GROUP: usize = 1024 * 1024;
 
-/// Writes files with [`GeoParquetWriter`], one task a file.
+/// Writes files with [`ParallelWriter`], one task a file.
 ///
 /// ```text
-///  batches ──demux──> file 1: GeoParquetWriter ──> buffer ──> parts of an upload
+///  batches ──demux──> file 1: ParallelWriter   ──> buffer ──> parts of an upload
 ///            by key   file 2: ...
 /// ```
 #[derive(Debug)]
@@ -66,11 +66,12 @@ impl GeoParquetSink {
         if !has_geometry {
             return Ok(None);
         }
-        WritePlan::new(&schema)?;
+        let options = write_options(options)?;
+        WritePlan::new(&schema, &options, None)?;
         Ok(Some(Self {
             config: config.clone(),
             schema: Arc::new(schema),
-            options: write_options(options)?,
+            options,
         }))
     }
 }
@@ -202,14 +203,15 @@ impl OutputFile {
         let reservation = MemoryConsumer::new(format!("GeoParquetSink[{}]", self.path))
             .register(self.context.memory_pool());
         let encoded = Encoded::default();
+        let threads = self.context.session_config().target_partitions();
         let mut writer =
-            GeoParquetWriter::try_new_with_options(encoded.clone(), &self.schema, &self.options)?;
+            ParallelWriter::try_new(encoded.clone(), &self.schema, &self.options, threads)?;
         while let Some(batch) = batches.recv().await {
-            writer.write(&batch)?;
+            writer.write(&batch).await?;
             upload.put(encoded.take()).await?;
             reservation.try_resize(writer.memory_size())?;
         }
-        let summary = writer.finish()?;
+        let summary = writer.finish().await?;
         upload.put(encoded.take()).await?;
         poll_fn(|cx| Pin::new(&mut *upload).poll_shutdown(cx))
             .await

@@ -13,34 +13,68 @@ use geoarrow_array::array::from_arrow_array;
 use geoarrow_array::cast::to_wkb;
 use serde_json::{Value, json};
 
-use super::write_plan::{PlannedGeometry, covering_sides};
+use super::GeoParquetVersion;
+use super::write_native::native_array;
+use super::write_plan::{PlannedGeometry, Stored, covering_sides};
 use crate::geometry::wkb::{self, WkbCursor, WkbError, WkbHeader, WkbKind};
 use crate::geometry::{Bounds, Encoding};
 use crate::{Error, Result};
 
-/// Sees all values of one geometry column.
+/// A type of geometry that occurs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SeenType {
+    /// The code of Simple Features, 1 to 7.
+    pub(super) code: u32,
+    pub(super) has_z: bool,
+    pub(super) has_m: bool,
+}
+
+impl SeenType {
+    /// The code of ISO WKB.
+    pub(super) fn iso(self) -> u32 {
+        self.code + if self.has_z { 1000 } else { 0 } + if self.has_m { 2000 } else { 0 }
+    }
+}
+
+/// Sees the values of one geometry column, of a row group or of a whole file.
 #[derive(Debug)]
 pub(super) struct ColumnWriter {
-    plan: PlannedGeometry,
+    plan: Arc<PlannedGeometry>,
     bounds: Bounds,
     /// Range of z, empty (min > max) until there is one.
     z: (f64, f64),
-    /// Simple Features codes and whether there is a z.
-    types: BTreeSet<(u32, bool)>,
-    has_m: bool,
+    types: BTreeSet<SeenType>,
+    /// Rows before the next one, in the whole result.
     rows: u64,
 }
 
 impl ColumnWriter {
-    pub(super) fn new(plan: PlannedGeometry) -> Self {
+    /// For rows from `first_row` of the result on.
+    pub(super) fn new(plan: Arc<PlannedGeometry>, first_row: u64) -> Self {
         Self {
             plan,
             bounds: Bounds::EMPTY,
             z: (f64::INFINITY, f64::NEG_INFINITY),
             types: BTreeSet::new(),
-            has_m: false,
-            rows: 0,
+            rows: first_row,
         }
+    }
+
+    /// Takes over what another writer has seen of the same column.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.bounds = self.bounds.union(&other.bounds);
+        self.z = (self.z.0.min(other.z.0), self.z.1.max(other.z.1));
+        self.types.extend(&other.types);
+    }
+
+    /// The types that occur.
+    pub(super) fn types(&self) -> &BTreeSet<SeenType> {
+        &self.types
+    }
+
+    /// The range of z, `None` without one.
+    pub(super) fn z(&self) -> Option<(f64, f64)> {
+        (self.z.0 <= self.z.1).then_some(self.z)
     }
 
     pub(super) fn name(&self) -> &str {
@@ -52,7 +86,7 @@ impl ColumnWriter {
         (!self.bounds.is_empty()).then_some(self.bounds)
     }
 
-    /// Takes the next rows and gives them as WKB with their covering.
+    /// Takes the next rows and gives them as they are stored, with their covering.
     ///
     /// # Errors
     /// [`Error::Data`] for a malformed value and for coordinates that are not finite, with column
@@ -79,54 +113,68 @@ impl ColumnWriter {
         }
         let wkb = if extended { self.iso(&wkb)? } else { wkb };
         self.rows += wkb.len() as u64;
-        Ok((wkb, covering.finish()?))
+        let stored = match &self.plan.stored {
+            Stored::Native(native) => native_array(&wkb, native, &self.plan.name)?,
+            Stored::Wkb | Stored::Undecided => wkb,
+        };
+        Ok((stored, covering.finish()?))
     }
 
     /// The entry under `columns` in the `geo` metadata.
-    pub(super) fn metadata(&self) -> Value {
-        let covering = |side: &str| json!([self.plan.covering, side]);
+    pub(super) fn metadata(&self, version: GeoParquetVersion) -> Value {
         let mut entry = json!({
-            "encoding": "WKB",
-            "geometry_types": self.geometry_types(),
+            "encoding": self.encoding(),
+            "geometry_types": self.geometry_types(version),
             "crs": self.plan.crs,
             "edges": "planar",
-            "covering": {"bbox": {
-                "xmin": covering("xmin"),
-                "ymin": covering("ymin"),
-                "xmax": covering("xmax"),
-                "ymax": covering("ymax"),
-            }},
         });
-        if let (Some(entry), Some(b)) = (entry.as_object_mut(), self.bounds()) {
-            let bbox = if self.z.0 <= self.z.1 {
-                json!([b.min_x, b.min_y, self.z.0, b.max_x, b.max_y, self.z.1])
-            } else {
-                json!([b.min_x, b.min_y, b.max_x, b.max_y])
+        let Some(members) = entry.as_object_mut() else {
+            return entry;
+        };
+        if let Some(covering) = &self.plan.covering {
+            let side = |side: &str| json!([covering, side]);
+            let bbox = json!({
+                "xmin": side("xmin"),
+                "ymin": side("ymin"),
+                "xmax": side("xmax"),
+                "ymax": side("ymax"),
+            });
+            members.insert("covering".into(), json!({ "bbox": bbox }));
+        }
+        if let Some(b) = self.bounds() {
+            let bbox = match self.z() {
+                Some((min, max)) => json!([b.min_x, b.min_y, min, b.max_x, b.max_y, max]),
+                None => json!([b.min_x, b.min_y, b.max_x, b.max_y]),
             };
-            entry.insert("bbox".into(), bbox);
+            members.insert("bbox".into(), bbox);
         }
         entry
     }
 
-    fn geometry_types(&self) -> Vec<String> {
-        // GeoParquet 1.1 has no name for types with a measure. An empty list says that readers
-        // must look themselves.
-        if self.has_m {
+    fn encoding(&self) -> &'static str {
+        match &self.plan.stored {
+            Stored::Native(native) => super::write_native::encoding_name(native),
+            Stored::Wkb | Stored::Undecided => "WKB",
+        }
+    }
+
+    fn geometry_types(&self, version: GeoParquetVersion) -> Vec<String> {
+        // Before 2.0 there is no name for types with a measure. An empty list says that readers must
+        // look themselves.
+        let measured = self.types.iter().any(|ty| ty.has_m);
+        if measured && version != GeoParquetVersion::V2_0 {
             return Vec::new();
         }
         self.types
             .iter()
-            .map(|(code, has_z)| {
-                let name = match code {
-                    1 => "Point",
-                    2 => "LineString",
-                    3 => "Polygon",
-                    4 => "MultiPoint",
-                    5 => "MultiLineString",
-                    6 => "MultiPolygon",
-                    _ => "GeometryCollection",
-                };
-                format!("{name}{}", if *has_z { " Z" } else { "" })
+            .map(|ty| {
+                let name = kind_name(ty.code);
+                match (ty.has_z, ty.has_m) {
+                    (false, false) => name.to_owned(),
+                    (true, false) => format!("{name} Z"),
+                    (false, true) => format!("{name} M"),
+                    (true, true) => format!("{name} ZM"),
+                }
             })
             .collect()
     }
@@ -149,19 +197,19 @@ impl ColumnWriter {
     }
 
     /// The bounds of a value, after a look at all of it.
-    fn observe(&mut self, bytes: &[u8]) -> Result<Bounds, WkbError> {
+    fn observe(&mut self, bytes: &[u8]) -> Result<Bounds, String> {
         if let Some((x, y)) = wkb::point_xy(bytes)
             && x.is_finite()
             && y.is_finite()
         {
-            self.types.insert((WkbKind::Point.code(), false));
+            self.see(WkbKind::Point, false, false)?;
             self.bounds.add(x, y);
             return Ok(Bounds::point(x, y));
         }
-        let bounds = wkb::bounds(bytes)?;
-        let header = WkbCursor::new(bytes).header()?;
-        self.types.insert((header.kind.code(), header.has_z));
-        self.has_m |= header.has_m;
+        let text = |error: WkbError| error.to_string();
+        let bounds = wkb::bounds(bytes).map_err(text)?;
+        let header = WkbCursor::new(bytes).header().map_err(text)?;
+        self.see(header.kind, header.has_z, header.has_m)?;
         self.bounds = self.bounds.union(&bounds);
         if header.has_z {
             wkb::for_each_run(bytes, |_, run| {
@@ -169,12 +217,27 @@ impl ColumnWriter {
                     self.z = (self.z.0.min(z), self.z.1.max(z));
                 }
                 Ok(())
-            })?;
+            })
+            .map_err(text)?;
         }
         Ok(bounds)
     }
 
-    fn invalid(&self, row: usize, reason: &WkbError) -> Error {
+    #[inline]
+    fn see(&mut self, kind: WkbKind, has_z: bool, has_m: bool) -> Result<(), String> {
+        let seen = SeenType {
+            code: kind.code(),
+            has_z,
+            has_m,
+        };
+        if let Stored::Native(native) = &self.plan.stored {
+            super::write_native::check_fits(seen, native)?;
+        }
+        self.types.insert(seen);
+        Ok(())
+    }
+
+    fn invalid(&self, row: usize, reason: &dyn std::fmt::Display) -> Error {
         Error::Data(format!(
             "invalid geometry in column \"{}\", row {} of the result: {reason}",
             self.plan.name,
@@ -198,6 +261,19 @@ impl ColumnWriter {
         let iso: ArrayRef = Arc::new(builder.finish());
         arrow::compute::cast(&iso, wkb.data_type())
             .map_err(|e| Error::Internal(format!("WKB cast to {}: {e}", wkb.data_type())))
+    }
+}
+
+/// The name of a Simple Features code.
+pub(super) fn kind_name(code: u32) -> &'static str {
+    match code {
+        1 => "Point",
+        2 => "LineString",
+        3 => "Polygon",
+        4 => "MultiPoint",
+        5 => "MultiLineString",
+        6 => "MultiPolygon",
+        _ => "GeometryCollection",
     }
 }
 

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use serde_json::Value;
 
+use geoarrow_schema::GeoArrowType;
+
 use super::schema::{EXTENSION_METADATA, EXTENSION_NAME};
+use super::{GeometryEncoding, WriteOptions};
 use crate::geometry::{Encoding, GeometryType};
 use crate::{Error, Result};
 
@@ -25,7 +28,7 @@ pub(super) struct WritePlan {
     pub(super) schema: SchemaRef,
     pub(super) sources: Vec<Source>,
     /// In the order of the file.
-    pub(super) geometry: Vec<PlannedGeometry>,
+    pub(super) geometry: Vec<Arc<PlannedGeometry>>,
     /// The one of them that is the primary column, none in plain Parquet.
     pub(super) primary: Option<usize>,
 }
@@ -34,7 +37,7 @@ pub(super) struct WritePlan {
 pub(super) enum Source {
     /// The input column as it is.
     Copy(usize),
-    /// The input column as WKB.
+    /// The input column as it is stored.
     Geometry { input: usize, geometry: usize },
     /// The bounds of a geometry column.
     Covering { geometry: usize },
@@ -44,17 +47,40 @@ pub(super) enum Source {
 #[derive(Debug)]
 pub(super) struct PlannedGeometry {
     pub(super) name: String,
-    pub(super) covering: String,
+    /// The column with the bounds of every row, where there is one.
+    pub(super) covering: Option<String>,
+    /// What comes in.
     pub(super) ty: GeometryType,
+    /// What is stored.
+    pub(super) stored: Stored,
     /// PROJJSON, `null` for an unknown CRS.
     pub(super) crs: Value,
 }
 
+/// How a geometry column is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Stored {
+    Wkb,
+    /// As separate coordinates of one type.
+    Native(GeoArrowType),
+    /// As separate coordinates of the type that the first rows turn out to have.
+    Undecided,
+}
+
 impl WritePlan {
+    /// The plan for rows of `input`. `found` are the types that WKB columns turned out to have, by the
+    /// order of the geometry columns; without it they are [`Stored::Undecided`] for GeoArrow encodings.
+    ///
     /// # Errors
-    /// [`Error::Statement`] for two columns of one name, [`Error::Crs`] for a CRS whose definition
-    /// is not known, [`Error::Data`] for broken extension metadata.
-    pub(super) fn new(input: &Schema) -> Result<Self> {
+    /// [`Error::Statement`] for two columns of one name and for options that the standard has not,
+    /// [`Error::Crs`] for a CRS whose definition is not known, [`Error::Data`] for broken extension
+    /// metadata.
+    pub(super) fn new(
+        input: &Schema,
+        options: &WriteOptions,
+        found: Option<&[GeoArrowType]>,
+    ) -> Result<Self> {
+        options.check()?;
         check_names(input)?;
         let mut types = Vec::with_capacity(input.fields().len());
         for field in input.fields() {
@@ -77,13 +103,18 @@ impl WritePlan {
             if Some(i) == primary_input {
                 primary = Some(geometry.len());
             }
-            let covering = covering_name(field.name(), Some(i) == primary_input, &mut taken);
-            geometry.push(PlannedGeometry {
+            let covering = options
+                .version
+                .has_covering()
+                .then(|| covering_name(field.name(), Some(i) == primary_input, &mut taken));
+            let found = found.and_then(|found| found.get(geometry.len()));
+            geometry.push(Arc::new(PlannedGeometry {
                 name: field.name().clone(),
                 covering,
                 ty: ty.clone(),
+                stored: stored(field.name(), ty, options.encoding, found)?,
                 crs: crs_to_write(field.name(), ty)?,
-            });
+            }));
         }
 
         let mut fields: Vec<FieldRef> = Vec::new();
@@ -93,10 +124,12 @@ impl WritePlan {
         for (i, (field, ty)) in input.fields().iter().zip(&types).enumerate() {
             if let Some((geometry_input, _)) = stale.iter().find(|(_, covering)| *covering == i) {
                 let at = position_of_geometry(&types, *geometry_input);
-                fields.push(Arc::new(covering_field(&geometry[at].covering)));
-                sources.push(Source::Covering { geometry: at });
+                if let Some(covering) = &geometry[at].covering {
+                    fields.push(Arc::new(covering_field(covering)));
+                    sources.push(Source::Covering { geometry: at });
+                }
             } else if let Some(ty) = ty {
-                fields.push(Arc::new(wkb_field(field, ty)));
+                fields.push(Arc::new(stored_field(field, ty, &geometry[next].stored)));
                 sources.push(Source::Geometry {
                     input: i,
                     geometry: next,
@@ -111,8 +144,10 @@ impl WritePlan {
             }
         }
         for at in uncovered {
-            fields.push(Arc::new(covering_field(&geometry[at].covering)));
-            sources.push(Source::Covering { geometry: at });
+            if let Some(covering) = &geometry[at].covering {
+                fields.push(Arc::new(covering_field(covering)));
+                sources.push(Source::Covering { geometry: at });
+            }
         }
         Ok(Self {
             // Metadata of the schema belong to the file that was read (`geo`, `pandas`).
@@ -121,6 +156,18 @@ impl WritePlan {
             geometry,
             primary,
         })
+    }
+
+    /// Whether a geometry column is stored as WKB.
+    pub(super) fn is_wkb(&self, geometry: &PlannedGeometry) -> bool {
+        !matches!(geometry.stored, Stored::Native(_))
+    }
+
+    /// Whether rows must be seen before it is known how they are stored.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.geometry
+            .iter()
+            .any(|geometry| geometry.stored == Stored::Undecided)
     }
 
     /// The schema that is stored for Arrow readers: views as what they view, since many readers
@@ -223,12 +270,42 @@ fn position_of_geometry(types: &[Option<GeometryType>], input: usize) -> usize {
     types[..input].iter().flatten().count()
 }
 
+fn stored(
+    name: &str,
+    ty: &GeometryType,
+    encoding: GeometryEncoding,
+    found: Option<&GeoArrowType>,
+) -> Result<Stored> {
+    if encoding == GeometryEncoding::Wkb {
+        return Ok(Stored::Wkb);
+    }
+    match (&ty.encoding, found) {
+        (_, Some(found)) => Ok(Stored::Native(separated(found))),
+        (Encoding::Wkb, None) => Ok(Stored::Undecided),
+        (Encoding::Native(GeoArrowType::Geometry(_) | GeoArrowType::GeometryCollection(_)), _) => {
+            Err(Error::Statement(format!(
+                "column \"{name}\" may hold geometries of several types, for which GeoParquet has no GeoArrow encoding: write it with the encoding wkb"
+            )))
+        }
+        (Encoding::Native(native), None) => Ok(Stored::Native(separated(native))),
+    }
+}
+
+/// The standard knows `x` and `y` as columns of their own alone.
+fn separated(native: &GeoArrowType) -> GeoArrowType {
+    native
+        .clone()
+        .with_coord_type(geoarrow_schema::CoordType::Separated)
+        .with_metadata(Default::default())
+}
+
 /// WKB keeps its storage. The extension type goes: in GeoParquet 1.1 the `geo` metadata say it.
 /// Always nullable, as the covering is (NULL for EMPTY) and the standard asks them to be alike.
-fn wkb_field(field: &Field, ty: &GeometryType) -> Field {
-    let data_type = match ty.encoding {
-        Encoding::Wkb => field.data_type().clone(),
-        Encoding::Native(_) => DataType::Binary,
+fn stored_field(field: &Field, ty: &GeometryType, stored: &Stored) -> Field {
+    let data_type = match (stored, &ty.encoding) {
+        (Stored::Native(native), _) => native.to_data_type(),
+        (_, Encoding::Wkb) => field.data_type().clone(),
+        (_, Encoding::Native(_)) => DataType::Binary,
     };
     let mut plain = field.clone().with_data_type(data_type).with_nullable(true);
     let metadata = plain.metadata_mut();
@@ -295,12 +372,16 @@ mod tests {
     }
 
     fn names(fields: Vec<Field>) -> Vec<String> {
-        let plan = WritePlan::new(&Schema::new(fields)).unwrap();
+        let plan = plan(fields).unwrap();
         plan.schema
             .fields()
             .iter()
             .map(|f| f.name().clone())
             .collect()
+    }
+
+    fn plan(fields: Vec<Field>) -> Result<WritePlan> {
+        WritePlan::new(&Schema::new(fields), &WriteOptions::default(), None)
     }
 
     #[test]
@@ -320,7 +401,7 @@ mod tests {
         let fields = vec![geometry("geom"), covering_field("bbox"), id("id")];
         assert_eq!(names(fields), ["geom", "bbox", "id"]);
         let fields = vec![covering_field("geom_bbox"), geometry("geom")];
-        let plan = WritePlan::new(&Schema::new(fields)).unwrap();
+        let plan = plan(fields).unwrap();
         assert_eq!(plan.sources[0], Source::Covering { geometry: 0 });
         assert_eq!(plan.sources.len(), 2);
     }
@@ -346,7 +427,7 @@ mod tests {
     fn the_stored_schema_has_no_extension_types_and_no_views() {
         let view = geometry("geom").with_data_type(DataType::BinaryView);
         let text = Field::new("name", DataType::Utf8View, true);
-        let plan = WritePlan::new(&Schema::new(vec![view, text])).unwrap();
+        let plan = plan(vec![view, text]).unwrap();
         assert_eq!(plan.schema.field(0).data_type(), &DataType::BinaryView);
         assert!(plan.schema.field(0).metadata().is_empty());
         assert!(plan.schema.field(0).is_nullable());
@@ -357,14 +438,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_written_is_refused() {
-        let message = WritePlan::new(&Schema::new(vec![id("a"), id("a")]))
-            .unwrap_err()
-            .to_string();
+        let message = plan(vec![id("a"), id("a")]).unwrap_err().to_string();
         assert!(message.contains("two columns called \"a\""), "{message}");
         // The standard wants PROJJSON, and there is none for a code that nobody knows.
         let unknown = Crs::from_authority_code("EPSG:999999").unwrap();
         let field = GeometryType::wkb(Some(unknown)).to_field("geom", true);
-        let error = WritePlan::new(&Schema::new(vec![field])).unwrap_err();
+        let error = plan(vec![field]).unwrap_err();
         assert!(
             matches!(error, Error::Crs(_)) && error.to_string().contains("EPSG:999999"),
             "{error}"
