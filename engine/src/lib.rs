@@ -12,7 +12,9 @@ pub mod geometry;
 pub mod geoparquet;
 pub mod join;
 pub mod options;
+pub mod overlay;
 pub mod predicate;
+pub mod processing;
 pub mod tiling;
 
 pub use error::{Error, ErrorKind, Result};

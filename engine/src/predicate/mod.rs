@@ -21,7 +21,7 @@ mod mixed;
 mod nearest;
 mod nodes;
 mod options;
-mod orient;
+pub(crate) mod orient;
 mod point_rules;
 mod points;
 mod prepared;

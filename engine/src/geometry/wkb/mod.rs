@@ -110,6 +110,20 @@ pub fn bounds(bytes: &[u8]) -> Result<Bounds, WkbError> {
     Ok(all)
 }
 
+/// Appends all coordinates of a value; POINT EMPTY has none.
+///
+/// # Errors
+/// Anything malformed, and coordinates that are not finite.
+pub fn append_coords(bytes: &[u8], out: &mut Vec<Coord<f64>>) -> Result<(), WkbError> {
+    for_each_run(bytes, |header, run| {
+        match header.kind == WkbKind::Point && is_empty_point(&run) {
+            true => Ok(()),
+            false => run.append_to(out),
+        }
+    })
+    .map(|_| ())
+}
+
 fn is_empty_point(run: &CoordRun<'_>) -> bool {
     run.iter().all(|(x, y)| x.is_nan() && y.is_nan())
 }
