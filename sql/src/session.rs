@@ -114,7 +114,7 @@ impl SessionBuilder {
             .build();
         state.register_file_format(Arc::new(GeoParquetFormatFactory::new()), true)?;
         let context = enable_url_tables(SessionContext::new_with_state(state));
-        functions::register(&context);
+        functions::register(&context)?;
         context.register_udf(nearest_function());
         Ok(Session { context })
     }

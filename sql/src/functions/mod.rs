@@ -18,6 +18,7 @@
 //! GeoArrow extension type and the CRS that follows from the arguments.
 
 mod accessors;
+mod aggregates;
 mod args;
 mod call;
 mod constructors;
@@ -25,10 +26,12 @@ mod crs;
 mod definition;
 mod measures;
 mod nearest;
+mod overlay;
 mod planning;
 mod predicates;
 mod processing;
 mod reference;
+mod shared_names;
 mod text;
 mod transform;
 mod udaf;
@@ -37,6 +40,10 @@ mod udwf;
 #[cfg(test)]
 mod walk_tests;
 
+use std::sync::Arc;
+
+use datafusion::error::Result;
+use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 use datafusion::prelude::SessionContext;
 
@@ -54,6 +61,8 @@ pub fn families() -> impl Iterator<Item = (&'static str, &'static [Function])> {
         ("Nearest neighbours", nearest::FUNCTIONS),
         ("Measures", measures::FUNCTIONS),
         ("Geometries from geometries", processing::FUNCTIONS),
+        ("Set operations", overlay::FUNCTIONS),
+        ("Aggregates", aggregates::FUNCTIONS),
         ("Coordinate reference systems", crs::FUNCTIONS),
         ("Coordinates into another system", transform::FUNCTIONS),
     ]
@@ -74,10 +83,23 @@ pub fn all_functions() -> Vec<ScalarUDF> {
 }
 
 /// Makes all functions known to a session. Join conditions come with the rule that plans them.
-pub fn register(context: &SessionContext) {
-    for function in all_functions() {
+///
+/// # Errors
+/// When the session takes no planner of expressions.
+pub fn register(context: &SessionContext) -> Result<()> {
+    let aggregate_too = |function: &ScalarUDF| {
+        let is_aggregate = |f: &&Function| matches!(f.evaluate, Evaluate::Aggregate(_));
+        definitions()
+            .filter(is_aggregate)
+            .any(|aggregate| aggregate.name.eq_ignore_ascii_case(function.name()))
+    };
+    let (shared, own): (Vec<_>, Vec<_>) = all_functions().into_iter().partition(aggregate_too);
+    for function in own {
         context.register_udf(function);
     }
+    let functions = shared.into_iter().map(Arc::new).collect();
+    let planner = Arc::new(shared_names::SharedNames { functions });
+    context.state_ref().write().register_expr_planner(planner)?;
     for function in definitions() {
         if let Some(aggregate) = udaf::SpatialUdaf::new(function) {
             context.register_udaf(AggregateUDF::new_from_impl(aggregate));
@@ -91,6 +113,7 @@ pub fn register(context: &SessionContext) {
             }
         }
     }
+    Ok(())
 }
 
 /// The definition behind a planned function, `None` if it is none of these.

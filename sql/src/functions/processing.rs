@@ -2,11 +2,12 @@
 
 use arrow::array::ArrayRef;
 use datafusion::error::Result;
-use geo::{Centroid, ConvexHull, CoordsIter, Geometry, Line, LineString, Point};
-use geoflow_engine::geometry::wkb::{WkbCursor, WkbKind};
+use geo::{Centroid, Geometry, Line};
+use geoflow_engine::geometry::wkb::{self, WkbCursor, WkbKind};
 use geoflow_engine::geometry::wkb_writer::{
     Dimensions, write_count, write_geometry, write_header, write_point, write_rectangle,
 };
+use geoflow_engine::processing::hull_geometry;
 
 use super::call::Call;
 use super::definition::{CrsRule, Evaluate::Scalar, Function, GEOM, Returns};
@@ -98,32 +99,12 @@ fn write_empty(kind: WkbKind, out: &mut Vec<u8>) {
 
 fn convex_hull(call: &Call<'_>) -> Result<ArrayRef> {
     let geometry = call.geometry(0)?;
+    let mut points = vec![];
     call.binaries(|row, out| {
-        let geometry = geometry.geometry(row)?;
-        let hull = geometry.convex_hull();
-        // A hull without area comes back as a ring with repeated or collinear coordinates.
-        let mut corners: Vec<_> = hull.exterior().coords().copied().collect();
-        corners.dedup();
-        if corners.first() == corners.last() {
-            corners.pop();
-        }
-        if corners.is_empty() {
-            corners.extend(geometry.coords_iter().next());
-        }
-        match corners.as_slice() {
-            [] => write_empty(WkbKind::GeometryCollection, out),
-            [only] => write_geometry(&Geometry::Point(Point(*only)), out),
-            [a, b] => {
-                // In reading order, as PostGIS has it.
-                let (a, b) = if (a.x, a.y) <= (b.x, b.y) {
-                    (a, b)
-                } else {
-                    (b, a)
-                };
-                write_geometry(&Geometry::LineString(LineString(vec![*a, *b])), out);
-            }
-            _ => write_geometry(&Geometry::Polygon(hull), out),
-        }
+        points.clear();
+        wkb::append_coords(geometry.wkb(row)?, &mut points)
+            .map_err(|e| geometry.invalid(row, e))?;
+        write_geometry(&hull_geometry(&mut points), out);
         Ok(true)
     })
 }

@@ -1,7 +1,9 @@
 //! A [`Function`] as DataFusion sees it: aggregates.
 
+use std::sync::Arc;
+
 use arrow::datatypes::{DataType, FieldRef};
-use datafusion::common::{internal_err, plan_err};
+use datafusion::common::internal_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
@@ -39,17 +41,6 @@ impl SpatialUdaf {
     }
 }
 
-/// A state for each group holds all its rows or less, but not which of them are equal.
-fn refuse_distinct(function: &Function, args: &AccumulatorArgs<'_>) -> Result<()> {
-    match args.is_distinct {
-        true => plan_err!(
-            "{0} does not take DISTINCT beside other aggregates: write SELECT {0}(geom) FROM (SELECT DISTINCT geom FROM ...)",
-            function.name
-        ),
-        false => Ok(()),
-    }
-}
-
 impl AggregateUDFImpl for SpatialUdaf {
     fn name(&self) -> &str {
         &self.face.name
@@ -83,7 +74,6 @@ impl AggregateUDFImpl for SpatialUdaf {
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        refuse_distinct(self.function(), &args)?;
         (self.aggregation()?.accumulator)(args)
     }
 
@@ -91,8 +81,8 @@ impl AggregateUDFImpl for SpatialUdaf {
         (self.aggregation()?.state)(args)
     }
 
-    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
-        !args.is_distinct && self.aggregation().is_ok_and(|a| a.groups.is_some())
+    fn groups_accumulator_supported(&self, _args: AccumulatorArgs<'_>) -> bool {
+        self.aggregation().is_ok_and(|a| a.groups.is_some())
     }
 
     fn create_groups_accumulator(
@@ -110,6 +100,14 @@ impl AggregateUDFImpl for SpatialUdaf {
             Evaluate::Aggregate(aggregation) => aggregation.order,
             _ => AggregateOrderSensitivity::Insensitive,
         }
+    }
+
+    /// Nothing is gained by an input in order.
+    fn with_beneficial_ordering(
+        self: Arc<Self>,
+        _beneficial_ordering: bool,
+    ) -> Result<Option<Arc<dyn AggregateUDFImpl>>> {
+        Ok(Some(self))
     }
 
     fn documentation(&self) -> Option<&Documentation> {

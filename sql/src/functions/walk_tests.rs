@@ -18,7 +18,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF};
 use geoflow_engine::geometry::{GeometryType, wkt_to_wkb};
 
-use super::{CrsRule, Function, Kind, Returns, all_functions, definition, definitions};
+use super::{CrsRule, Evaluate, Function, Kind, Returns, all_functions, definition, definitions};
 
 /// A point, NULL, EMPTY, another point.
 const POINTS: [Option<(f64, f64)>; 4] = [
@@ -285,7 +285,10 @@ fn names_are_unique_and_documented() {
     let mut names = HashSet::new();
     for function in definitions() {
         for name in function.names() {
-            assert!(names.insert(name.to_ascii_lowercase()), "{name} twice");
+            // A name can be that of an aggregate, and of a function of more arguments.
+            let aggregate = matches!(function.evaluate, Evaluate::Aggregate(_));
+            let name_and_kind = (name.to_ascii_lowercase(), aggregate);
+            assert!(names.insert(name_and_kind), "{name} twice");
             assert!(name.starts_with("ST_"), "{name}");
         }
         assert!(!function.signatures.is_empty());
