@@ -11,6 +11,7 @@ pub mod error;
 pub mod geometry;
 pub mod geoparquet;
 pub mod join;
+mod nearest;
 pub mod options;
 pub mod overlay;
 pub mod predicate;
@@ -18,3 +19,4 @@ pub mod processing;
 pub mod tiling;
 
 pub use error::{Error, ErrorKind, Result};
+pub use nearest::nearest;

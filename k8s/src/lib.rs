@@ -11,9 +11,12 @@
 //! about a job is in its folder in object storage ([`job`]); a task tells whoever started it whether to
 //! try again by its exit code ([`TaskExit`]).
 
+pub mod cluster;
 mod exit;
 pub mod job;
+pub mod manifest;
 pub mod plan;
+pub mod profile;
 pub mod storage;
 pub mod task;
 

@@ -12,7 +12,7 @@ use geoflow_engine::{Error as EngineError, ErrorKind};
 use object_store::Error as StoreError;
 use tokio::task::JoinError;
 
-use super::nearest::nearest;
+use super::nearest;
 use super::wording::{self, lower_first, split_position, trim};
 use super::{Failure, Position, from_io};
 

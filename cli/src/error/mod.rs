@@ -3,14 +3,13 @@
 mod classify;
 mod excerpt;
 mod io;
-mod nearest;
 mod render;
 mod wording;
 
 pub(crate) use classify::{from_arrow, from_datafusion, from_engine};
 pub(crate) use excerpt::{Excerpt, Position};
+pub(crate) use geoflow_engine::nearest;
 pub(crate) use io::from_io;
-pub(crate) use nearest::nearest;
 pub(crate) use render::{to_json, to_text};
 
 use crate::exit::ExitStatus;
