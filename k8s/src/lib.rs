@@ -12,6 +12,7 @@
 //! try again by its exit code ([`TaskExit`]).
 
 pub mod cluster;
+pub mod diagnose;
 mod exit;
 pub mod job;
 pub mod manifest;

@@ -13,10 +13,12 @@ mod connect;
 mod error;
 mod jobs;
 mod logs;
+mod state;
 mod watch;
 
 pub use connect::Cluster;
 pub use error::explain_kube_error;
 pub use jobs::Created;
 pub use logs::LogOptions;
+pub use state::{JobFailure, JobState};
 pub use watch::{Watch, Watched};
