@@ -1,5 +1,6 @@
-//! Every join type and every predicate of `SpatialJoinExec`, against a nested loop over the plain
-//! definitions, on random and nasty geometries.
+//! Every join type and every predicate of `SpatialJoinExec`, alone and joined by OR, and nearest
+//! neighbours, against a nested loop over the plain definitions, on random and nasty geometries,
+//! with polygons approximated always, never and when it pays.
 //!
 //! A failure names its seed: `GEOFLOW_SEED=<seed> cargo test -p geoflow-engine --test spatial_join`
 //! repeats it. `GEOFLOW_CASES` sets how many data sets are drawn.
@@ -18,6 +19,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Float64Array, Int32Arr
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use datafusion::common::{JoinSide, JoinType};
 use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::execution::TaskContext;
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExprRef;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column};
@@ -27,7 +29,8 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use geo_types::Geometry;
 use geoflow_engine::geometry::{GeometryArray, GeometryType};
 use geoflow_engine::join::{JoinDistance, JoinPredicate, SpatialJoinExec, SpatialOn};
-use geoflow_engine::predicate::SpatialPredicate;
+use geoflow_engine::options::{Approximation, GeoflowOptions};
+use geoflow_engine::predicate::{SpatialPredicate, distance};
 use nasty::Nasty;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -48,8 +51,12 @@ const JOIN_TYPES: [JoinType; 10] = [
 /// One output row: the number of the left and of the right row, and the mark.
 type Row = (Option<i32>, Option<i32>, Option<bool>);
 
-/// Number, class, reach and geometry of a row.
-type Record = (i32, i32, Option<f64>, Option<Geometry<f64>>);
+/// A row, but for its number, which is its place.
+struct Record {
+    class: i32,
+    reach: Option<f64>,
+    geometries: [Option<Geometry<f64>>; 2],
+}
 
 /// One side: its rows, cut into partitions and batches.
 struct Side {
@@ -66,6 +73,7 @@ impl Side {
             Field::new("class", DataType::Int32, false),
             Field::new("reach", DataType::Float64, true),
             GeometryType::wkb(None).to_field("geometry", true),
+            GeometryType::wkb(None).to_field("other", true),
         ]));
         let mut side = Self {
             schema: Arc::clone(&schema),
@@ -95,21 +103,26 @@ impl Side {
                 r => Some(f64::from(r) * 0.5),
             })
             .collect();
-        let values: Vec<Option<Vec<u8>>> = (0..n).map(|_| nasty.wkb(rng)).collect();
-        let geometry: ArrayRef =
-            Arc::new(BinaryArray::from_iter(values.iter().map(Option::as_deref)));
-        let view = GeometryArray::try_new(&geometry, &GeometryType::wkb(None)).unwrap();
-        for (i, value) in values.iter().enumerate() {
-            self.rows.push((
-                first + i as i32,
-                classes.value(i),
-                (!reaches.is_null(i)).then(|| reaches.value(i)),
-                view.geometry(i).unwrap(),
-            ));
+        let mut geometries = |n: usize| {
+            let values: Vec<Option<Vec<u8>>> = (0..n).map(|_| nasty.wkb(rng)).collect();
+            let array: ArrayRef =
+                Arc::new(BinaryArray::from_iter(values.iter().map(Option::as_deref)));
+            let view = GeometryArray::try_new(&array, &GeometryType::wkb(None)).unwrap();
+            (values, array, view)
+        };
+        let (values, geometry, view) = geometries(n);
+        let (others, other, other_view) = geometries(n);
+        for i in 0..n {
+            self.rows.push(Record {
+                class: classes.value(i),
+                reach: (!reaches.is_null(i)).then(|| reaches.value(i)),
+                geometries: [view.geometry(i).unwrap(), other_view.geometry(i).unwrap()],
+            });
             self.text += &format!(
-                "{}\t{}\n",
+                "{}\t{}\t{}\n",
                 first + i as i32,
-                nasty::to_text(value.as_deref())
+                nasty::to_text(values[i].as_deref()),
+                nasty::to_text(others[i].as_deref())
             );
         }
         RecordBatch::try_new(
@@ -119,6 +132,7 @@ impl Side {
                 Arc::new(classes),
                 Arc::new(reaches),
                 geometry,
+                other,
             ],
         )
         .unwrap()
@@ -131,6 +145,14 @@ impl Side {
 
 fn column(name: &str, index: usize) -> PhysicalExprRef {
     Arc::new(Column::new(name, index))
+}
+
+/// The first or the second geometry of a side.
+fn geometry(which: usize) -> PhysicalExprRef {
+    match which {
+        0 => column("geometry", 3),
+        _ => column("other", 4),
+    }
 }
 
 /// `l.class <= r.class`
@@ -231,40 +253,98 @@ fn distances(rng: &mut StdRng) -> JoinDistance {
     }
 }
 
+/// One condition of a join, and which geometry of either side it is about.
+#[derive(Clone)]
+struct Condition {
+    predicate: SpatialPredicate,
+    distance: Option<JoinDistance>,
+    left: usize,
+    right: usize,
+}
+
+impl Condition {
+    fn random(rng: &mut StdRng, predicate: SpatialPredicate, left: usize, right: usize) -> Self {
+        let distance = (predicate == SpatialPredicate::DWithin).then(|| distances(rng));
+        Self {
+            predicate,
+            distance,
+            left,
+            right,
+        }
+    }
+
+    fn on(&self) -> SpatialOn {
+        let predicate = match &self.distance {
+            Some(distance) => JoinPredicate::DWithin(distance.clone()),
+            None => JoinPredicate::Relation(self.predicate),
+        };
+        SpatialOn::new(predicate, geometry(self.left), geometry(self.right))
+    }
+
+    fn holds(&self, left: &Record, right: &Record) -> bool {
+        let distance = match &self.distance {
+            Some(JoinDistance::Constant(distance)) => *distance,
+            Some(JoinDistance::Column(JoinSide::Left, _)) => left.reach,
+            Some(JoinDistance::Column(..)) => right.reach,
+            None => None,
+        };
+        let distance = distance.unwrap_or(f64::NAN);
+        match (&left.geometries[self.left], &right.geometries[self.right]) {
+            (Some(a), Some(b)) => self.predicate.evaluate(a, b, distance),
+            _ => false,
+        }
+    }
+}
+
+/// The conditions of the joins of one data set: each predicate by itself, and some together.
+fn conditions(rng: &mut StdRng) -> Vec<Vec<Condition>> {
+    let mut all: Vec<Vec<Condition>> = vec![];
+    for predicate in SpatialPredicate::ALL {
+        all.push(vec![Condition::random(rng, predicate, 0, 0)]);
+    }
+    for _ in 0..4 {
+        let n = rng.random_range(2..=3);
+        let any = (0..n).map(|_| {
+            let predicate = SpatialPredicate::ALL[rng.random_range(0..10)];
+            let (left, right) = (rng.random_range(0..2), rng.random_range(0..2));
+            Condition::random(rng, predicate, left, right)
+        });
+        all.push(any.collect());
+    }
+    all
+}
+
+/// A context of its own for every way to approximate polygons.
+fn contexts(rng: &mut StdRng) -> [Arc<TaskContext>; 3] {
+    let batch_size = rng.random_range(1..=9);
+    [Approximation::Auto, Approximation::On, Approximation::Off].map(|approximation| {
+        let mut options = GeoflowOptions::default();
+        options.join.approximation = approximation;
+        let config = SessionConfig::new()
+            .with_batch_size(batch_size)
+            .with_option_extension(options);
+        SessionContext::new_with_config(config).task_ctx()
+    })
+}
+
 async fn check(seed: u64) -> usize {
     let mut rng = StdRng::seed_from_u64(seed);
     let nasty = Nasty::random(&mut rng);
     let left = Side::random(&mut rng, &nasty, "l");
     let right = Side::random(&mut rng, &nasty, "r");
-    let config = SessionConfig::new().with_batch_size(rng.random_range(1..=9));
-    let context = SessionContext::new_with_config(config).task_ctx();
+    let contexts = contexts(&mut rng);
     let mut joined = 0;
-    for predicate in SpatialPredicate::ALL {
-        let on = SpatialOn {
-            predicate: match predicate {
-                SpatialPredicate::DWithin => JoinPredicate::DWithin(distances(&mut rng)),
-                relation => JoinPredicate::Relation(relation),
-            },
-            left: column("geometry", 3),
-            right: column("geometry", 3),
-        };
+    for any in conditions(&mut rng) {
+        let mut on = any.iter().map(Condition::on);
+        let on = on.next().unwrap().or(on);
         let filter = rng.random_bool(0.4).then(class_filter);
         let holds: Vec<Vec<bool>> = left
             .rows
             .iter()
             .map(|l| {
                 let pair = |r: &Record| {
-                    let distance = match &on.predicate {
-                        JoinPredicate::DWithin(JoinDistance::Constant(d)) => *d,
-                        JoinPredicate::DWithin(JoinDistance::Column(JoinSide::Left, _)) => l.2,
-                        JoinPredicate::DWithin(JoinDistance::Column(..)) => r.2,
-                        _ => None,
-                    };
-                    let distance = distance.unwrap_or(f64::NAN);
-                    let (Some(a), Some(b)) = (&l.3, &r.3) else {
-                        return false;
-                    };
-                    predicate.evaluate(a, b, distance) && (filter.is_none() || l.1 <= r.1)
+                    any.iter().any(|condition| condition.holds(l, r))
+                        && (filter.is_none() || l.class <= r.class)
                 };
                 right.rows.iter().map(pair).collect()
             })
@@ -282,7 +362,8 @@ async fn check(seed: u64) -> usize {
                     None,
                 )
                 .unwrap();
-                let batches = collect(Arc::new(join), Arc::clone(&context)).await.unwrap();
+                let context = &contexts[rng.random_range(0..contexts.len())];
+                let batches = collect(Arc::new(join), Arc::clone(context)).await.unwrap();
                 let got = rows_of(&batches);
                 assert!(
                     got == want,
@@ -294,6 +375,64 @@ async fn check(seed: u64) -> usize {
                 );
                 joined += 1;
             }
+        }
+    }
+    joined + check_nearest(seed, &mut rng, &left, &right, &contexts).await
+}
+
+/// Nearest neighbours, ties in the order of the right rows, against a full sort.
+async fn check_nearest(
+    seed: u64,
+    rng: &mut StdRng,
+    left: &Side,
+    right: &Side,
+    contexts: &[Arc<TaskContext>],
+) -> usize {
+    let mut joined = 0;
+    for k in [0, 1, 2, rng.random_range(3..40)] {
+        let filter = rng.random_bool(0.4).then(class_filter);
+        let (l, r) = (rng.random_range(0..2), rng.random_range(0..2));
+        let near = |row: &Record| -> Vec<usize> {
+            let Some(a) = &row.geometries[l] else {
+                return vec![];
+            };
+            let mut all: Vec<(f64, usize)> = right
+                .rows
+                .iter()
+                .enumerate()
+                .filter_map(|(j, other)| Some((distance(a, other.geometries[r].as_ref()?)?, j)))
+                .collect();
+            all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            all.into_iter().take(k).map(|(_, j)| j).collect()
+        };
+        let nearest: Vec<Vec<usize>> = left.rows.iter().map(near).collect();
+        for join_type in [JoinType::Inner, JoinType::Left] {
+            let want = expected(left, right, join_type, |i, j| {
+                nearest[i].contains(&j)
+                    && (filter.is_none() || left.rows[i].class <= right.rows[j].class)
+            });
+            let join = SpatialJoinExec::try_new(
+                left.plan(),
+                right.plan(),
+                SpatialOn::new(JoinPredicate::Nearest { k }, geometry(l), geometry(r)),
+                filter.clone(),
+                join_type,
+                JoinSide::Right,
+                None,
+            )
+            .unwrap();
+            let context = &contexts[rng.random_range(0..contexts.len())];
+            let batches = collect(Arc::new(join), Arc::clone(context)).await.unwrap();
+            let got = rows_of(&batches);
+            assert!(
+                got == want,
+                "seed {seed}: {join_type} join of the {k} nearest, filter {}\n\
+                 got  {got:?}\nwant {want:?}\nleft:\n{}right:\n{}",
+                filter.is_some(),
+                left.text,
+                right.text
+            );
+            joined += 1;
         }
     }
     joined

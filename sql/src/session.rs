@@ -18,7 +18,8 @@ use geoflow_engine::options::GeoflowOptions;
 
 use crate::functions;
 use crate::join::{
-    NearestJoinRule, SpatialJoinRule, SpatialPruningRule, SpatialQueryPlanner, nearest_function,
+    JoinStrategyRule, NearestJoinRule, SpatialJoinRule, SpatialPruningRule, SpatialQueryPlanner,
+    nearest_function,
 };
 use crate::object_store::LazyObjectStoreRegistry;
 use crate::url_table::{ParquetTableFactory, enable_url_tables};
@@ -128,11 +129,12 @@ fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 }
 
 /// DataFusion's physical rules, between the one that makes spatial joins and the one that connects
-/// them with scans.
+/// them with scans, and the one that says why hash joins with a spatial condition stay.
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     rules.insert(0, Arc::new(SpatialJoinRule::new()));
     rules.push(Arc::new(SpatialPruningRule::new()));
+    rules.push(Arc::new(JoinStrategyRule::new()));
     rules
 }
 

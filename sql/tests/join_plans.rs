@@ -145,3 +145,157 @@ async fn what_no_index_serves_is_left_alone() {
         "SELECT c.name FROM cities c JOIN countries k ON NOT ST_Intersects(c.geometry, k.geometry)"
     );
 }
+
+#[tokio::test]
+async fn conditions_joined_by_or_are_one_join() {
+    assert_joins!(
+        "or_of_two_columns",
+        "SELECT count(*) FROM us_counties a JOIN us_counties b
+         ON ST_Equals(a.geometry, b.geometry) OR ST_Touches(ST_Centroid(a.geometry), b.geometry)"
+    );
+    assert_joins!(
+        "or_with_equality_inside",
+        "SELECT count(*) FROM cities c JOIN countries k
+         ON (ST_Within(c.geometry, k.geometry) AND c.name < k.name) OR ST_DWithin(c.geometry, k.geometry, 0.1)"
+    );
+}
+
+#[tokio::test]
+async fn what_another_condition_implies_is_left_out() {
+    for (condition, on) in [
+        (
+            "ST_Intersects(c.geometry, k.geometry) OR ST_DWithin(c.geometry, k.geometry, 0.5)",
+            "on=ST_DWithin(geometry, geometry, 0.5)",
+        ),
+        (
+            "ST_Within(c.geometry, k.geometry) OR ST_CoveredBy(c.geometry, k.geometry) OR ST_Touches(k.geometry, c.geometry)",
+            " OR ",
+        ),
+        (
+            "ST_DWithin(c.geometry, k.geometry, 1) OR ST_Distance(c.geometry, k.geometry) <= 2",
+            ", 2)",
+        ),
+    ] {
+        let statement = format!("SELECT c.name FROM cities c JOIN countries k ON {condition}");
+        let plan = joins(&session().await, &statement).await;
+        assert!(plan.contains("SpatialJoinExec"), "{condition}: {plan}");
+        assert!(plan.contains(on), "{condition}: {plan}");
+        assert!(!plan.contains("ST_Within"), "{condition}: {plan}");
+        assert!(!plan.contains("filter="), "{condition}: {plan}");
+    }
+}
+
+#[tokio::test]
+async fn an_or_that_no_index_serves_is_a_filter() {
+    for condition in [
+        "ST_Within(c.geometry, k.geometry) OR c.name = k.name",
+        "ST_Within(c.geometry, k.geometry) OR NOT ST_DWithin(c.geometry, k.geometry, 1)",
+        "NOT (ST_Within(c.geometry, k.geometry) OR ST_DWithin(c.geometry, k.geometry, 1))",
+    ] {
+        let statement = format!("SELECT c.name FROM cities c JOIN countries k ON {condition}");
+        let plan = joins(&session().await, &statement).await;
+        assert!(plan.contains("NestedLoopJoinExec"), "{condition}: {plan}");
+        assert!(plan.contains("filter="), "{condition}: {plan}");
+    }
+}
+
+#[tokio::test]
+async fn relate_goes_through_the_index_where_its_pattern_implies_a_shared_point() {
+    assert_joins!(
+        "relate",
+        "SELECT c.name FROM cities c JOIN countries k ON ST_Relate(k.geometry, c.geometry, 'T*****FF*')"
+    );
+    let statement = "SELECT c.name FROM cities c JOIN countries k ON ST_Relate(k.geometry, c.geometry, 'FF*FF****')";
+    let plan = joins(&session().await, statement).await;
+    assert!(plan.contains("NestedLoopJoinExec"), "{plan}");
+}
+
+/// The plan of a statement after some settings.
+async fn plan_with(settings: &[&str], statement: &str) -> String {
+    let session = session().await;
+    for setting in settings {
+        session.sql(&format!("SET {setting}")).await.unwrap();
+    }
+    let explained = session.sql(&format!("EXPLAIN {statement}")).await.unwrap();
+    let batches = explained.collect().await.unwrap();
+    pretty_format_batches(&batches).unwrap().to_string()
+}
+
+#[tokio::test]
+async fn the_build_side_can_be_set() {
+    let statement =
+        "SELECT c.name FROM cities c JOIN countries k ON ST_Within(c.geometry, k.geometry)";
+    for (setting, side) in [("auto", "right"), ("left", "left"), ("right", "right")] {
+        let plan = plan_with(
+            &[&format!("geoflow.join.build_side = {setting}")],
+            statement,
+        )
+        .await;
+        assert!(plan.contains(&format!("build={side}")), "{setting}: {plan}");
+    }
+}
+
+#[tokio::test]
+async fn hash_or_index_can_be_set_and_the_plan_says_why() {
+    let statement = "SELECT c.name FROM cities c JOIN countries k
+                     ON c.name = k.name AND ST_Within(c.geometry, k.geometry)";
+    let plan = plan_with(&["geoflow.join.strategy = hash"], statement).await;
+    assert!(plan.contains("HashJoinExec"), "{plan}");
+    assert!(plan.contains("SpatialStrategy: hash (as set)"), "{plan}");
+    assert!(!plan.contains("SpatialJoinExec"), "{plan}");
+    let plan = plan_with(&["geoflow.join.strategy = index"], statement).await;
+    assert!(plan.contains("strategy=index (as set)"), "{plan}");
+    let plan = plan_with(&["geoflow.join.strategy = auto"], statement).await;
+    assert!(
+        plan.contains("strategy=index (distinct keys unknown)"),
+        "{plan}"
+    );
+}
+
+#[tokio::test]
+async fn statistics_of_the_key_decide_between_hash_and_index() {
+    // Ranges of whole numbers: one key a row, and one key for a thousand rows.
+    for (key, strategy) in [
+        ("value", "SpatialStrategy: hash (about 5.0e3 pairs by key)"),
+        ("value % 5", "strategy=index (distinct keys unknown)"),
+    ] {
+        let session = session().await;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("numbers.parquet");
+        let path = path.display();
+        session
+            .sql(&format!(
+                "COPY (SELECT {key} AS key, ST_Point(value, value) AS geometry
+                 FROM generate_series(1, 5000)) TO '{path}'"
+            ))
+            .await
+            .unwrap()
+            .collect()
+            .await
+            .unwrap();
+        let statement = format!(
+            "EXPLAIN SELECT count(*) FROM '{path}' a JOIN '{path}' b
+             ON a.key = b.key AND ST_Intersects(a.geometry, b.geometry)"
+        );
+        let batches = session
+            .sql(&statement)
+            .await
+            .unwrap()
+            .collect()
+            .await
+            .unwrap();
+        let plan = pretty_format_batches(&batches).unwrap().to_string();
+        let strategy = strategy.replace("distinct keys unknown", "about 5.0e6 pairs by key");
+        assert!(plan.contains(&strategy), "{key}: {plan}");
+    }
+}
+
+#[tokio::test]
+async fn the_dynamic_filter_can_be_turned_off() {
+    let statement =
+        "SELECT c.name FROM cities c JOIN countries k ON ST_Within(c.geometry, k.geometry)";
+    let with = plan_with(&[], statement).await;
+    let without = plan_with(&["geoflow.join.dynamic_filter = off"], statement).await;
+    assert!(with.contains("the build side"), "{with}");
+    assert!(!without.contains("the build side"), "{without}");
+}

@@ -32,10 +32,6 @@ use super::on::{JoinDistance, JoinPredicate, SpatialOn};
 use super::roles::Roles;
 use crate::geoparquet::{BoundsFilter, prune_scan};
 
-/// Rectangles given to the scan. Each row group is compared with all of them, so not too many;
-/// but two towns far apart must not claim the land between them.
-const MOST_RECTANGLES: usize = 64;
-
 /// Computed distances of pairs that are just too far may be rounded to the limit: this much is
 /// added to it.
 const ROUNDING: f64 = 1.0 + 1e-12;
@@ -43,31 +39,39 @@ const ROUNDING: f64 = 1.0 + 1e-12;
 /// Whether a row of the probe side that overlaps no rectangle of the build side leaves no trace in
 /// the output.
 pub(super) fn may_prune(on: &SpatialOn, roles: Roles, build_side: JoinSide) -> bool {
-    !roles.probe.shows_unmatched()
-        && match &on.predicate {
-            JoinPredicate::Relation(_) => true,
-            JoinPredicate::DWithin(JoinDistance::Constant(distance)) => {
-                distance.is_some_and(|d| d.is_finite() && d >= 0.0)
-            }
-            // Distances of the build side are in the rectangles of its index.
-            JoinPredicate::DWithin(JoinDistance::Column(side, _)) => *side == build_side,
-            JoinPredicate::Nearest { .. } => false,
+    let bounded = |condition: &SpatialOn| match &condition.predicate {
+        JoinPredicate::Relation(_) => true,
+        JoinPredicate::DWithin(JoinDistance::Constant(distance)) => {
+            distance.is_some_and(|d| d.is_finite() && d >= 0.0)
         }
+        // Distances of the build side are in the rectangles of its index.
+        JoinPredicate::DWithin(JoinDistance::Column(side, _)) => *side == build_side,
+        JoinPredicate::Nearest { .. } => false,
+    };
+    !roles.probe.shows_unmatched() && on.conditions().all(bounded)
 }
 
 /// Tells the scan of the probe side where the build side lies.
-pub(super) fn publish(filter: &BoundsFilter, build: &BuildSide, on: &SpatialOn) {
-    // EMPTY has no place, and two of them may be equal.
-    if !build.empties.is_empty() {
-        return;
-    }
-    let mut rectangles = build.tree.rectangles(MOST_RECTANGLES);
-    if let JoinPredicate::DWithin(JoinDistance::Constant(Some(distance))) = on.predicate {
-        for rectangle in &mut rectangles {
-            *rectangle = rectangle.expand(distance * ROUNDING);
+///
+/// They are at most `most` for each condition: every row group is compared with all of them, so not
+/// too many; but two towns far apart must not claim the land between them.
+pub(super) fn publish(filter: &BoundsFilter, build: &BuildSide, on: &SpatialOn, most: usize) {
+    let mut all = vec![];
+    for (index, condition) in build.indexes.iter().zip(on.conditions()) {
+        // EMPTY has no place, and two of them may be equal.
+        if !index.empties.is_empty() {
+            return;
         }
+        let mut rectangles = index.tree.rectangles(most.max(1));
+        if let JoinPredicate::DWithin(JoinDistance::Constant(Some(distance))) = condition.predicate
+        {
+            for rectangle in &mut rectangles {
+                *rectangle = rectangle.expand(distance * ROUNDING);
+            }
+        }
+        all.extend(rectangles);
     }
-    filter.set(rectangles);
+    filter.set(all);
 }
 
 /// Gives `filter` to the scans of GeoParquet files that `column` of the output of `plan` comes from.

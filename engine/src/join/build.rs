@@ -27,6 +27,7 @@ use super::on::SpatialOn;
 use super::roles::Roles;
 use super::rtree::PackedRTree;
 use crate::geometry::{Bounds, GeometryArray, GeometryType};
+use crate::options::{Fraction, JoinOptions};
 use crate::predicate::{PrepareOptions, PreparedSet};
 use crate::{Error, error};
 
@@ -35,12 +36,21 @@ use crate::{Error, error};
 pub(super) struct BuildSide {
     /// All rows, in the order of partitions and batches.
     pub batch: RecordBatch,
-    /// Their geometries.
-    pub geometries: PreparedSet,
+    /// One for each condition of the join, in their order.
+    pub indexes: Vec<SpatialIndex>,
+    visited: Vec<AtomicU64>,
+    probes_left: AtomicUsize,
+}
+
+/// What finds and decides the partners of a geometry, for one condition of a join.
+#[derive(Debug)]
+pub(super) struct SpatialIndex {
+    /// The geometries of all rows. Conditions on the same geometry share them.
+    pub geometries: Arc<PreparedSet>,
     /// The same, as they are stored.
     pub array: GeometryArray,
-    /// The rectangles of rows that have one.
-    pub tree: PackedRTree,
+    /// The rectangles of rows that have one. Conditions on the same geometry and distance share them.
+    pub tree: Arc<PackedRTree>,
     /// The rows whose geometry is EMPTY; kept for `ST_Equals` alone.
     pub empties: Vec<u32>,
     /// The distance of each row, where it comes from this side; NaN for NULL.
@@ -49,10 +59,11 @@ pub(super) struct BuildSide {
     grid: OnceLock<Option<PointGrid>>,
     points_seen: AtomicUsize,
     threads: usize,
-    visited: Vec<AtomicU64>,
-    probes_left: AtomicUsize,
+    /// The part of free memory that the grid may take.
+    grid_share: Fraction,
     /// Holds the memory until the last probe partition lets go.
-    reservation: MemoryReservation,
+    reservation: Arc<MemoryReservation>,
+    pool: Arc<dyn MemoryPool>,
 }
 
 /// A point finds its candidates in the R-tree in about this many times the time in which a byte of
@@ -62,7 +73,7 @@ const BYTES_PER_POINT: usize = 600;
 /// Bytes that a byte of WKB becomes when it is decoded and its edges are indexed.
 const PREPARED_PER_BYTE: usize = 3;
 
-impl BuildSide {
+impl SpatialIndex {
     /// Whether no row can satisfy the predicate.
     pub(super) fn is_hopeless(&self) -> bool {
         self.tree.is_empty() && self.empties.is_empty()
@@ -98,10 +109,20 @@ impl BuildSide {
             let vertices = bytes / 16;
             let grid = PointGrid::build(&self.array, &entries, coverage, vertices, self.threads)
                 .ok()??;
+            if grid.size() > share_of_free(&self.pool, self.grid_share) {
+                return None;
+            }
             self.reservation.try_grow(grid.size()).ok()?;
             Some(grid)
         };
         self.grid.get_or_init(make).as_ref()
+    }
+}
+
+impl BuildSide {
+    /// Whether no row can satisfy the predicate.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.indexes.iter().all(SpatialIndex::is_hopeless)
     }
 
     /// Records that a row has a partner.
@@ -133,18 +154,42 @@ impl BuildSide {
 /// One batch of the build side with what was computed from it in its own task.
 struct Collected {
     batch: RecordBatch,
+    /// One for each condition of the join.
+    located: Vec<Located>,
+}
+
+/// What one condition asks of a batch.
+struct Located {
     geometry: ArrayRef,
-    bounds: Vec<Bounds>,
+    bounds: Arc<[Bounds]>,
     distances: Option<Vec<f64>>,
 }
 
 /// What the tasks that collect need to know.
 #[derive(Clone)]
 struct Collector {
+    /// One for each condition of the join.
+    locators: Vec<Locator>,
+    metrics: BuildMetrics,
+}
+
+/// Where one condition finds its geometry and its distance.
+#[derive(Clone)]
+struct Locator {
     geometry: PhysicalExprRef,
     geometry_type: GeometryType,
     distance: Option<PhysicalExprRef>,
-    metrics: BuildMetrics,
+    joins_empties: bool,
+}
+
+/// How the build side is made and used.
+#[derive(Debug, Clone)]
+pub(super) struct BuildOptions {
+    /// Who reads it.
+    pub probe_partitions: usize,
+    pub roles: Roles,
+    /// The settings of the session.
+    pub settings: JoinOptions,
 }
 
 /// Runs all partitions of `plan` and indexes what they yield.
@@ -152,17 +197,22 @@ pub(super) async fn collect(
     plan: Arc<dyn ExecutionPlan>,
     on: SpatialOn,
     side: JoinSide,
-    roles: Roles,
-    probe_partitions: usize,
+    options: BuildOptions,
     metrics: BuildMetrics,
     context: Arc<TaskContext>,
 ) -> Result<BuildSide> {
     let schema = plan.schema();
-    let geometry = Arc::clone(on.geometry(side));
+    let locator = |condition: &SpatialOn| {
+        let geometry = Arc::clone(condition.geometry(side));
+        Ok(Locator {
+            geometry_type: geometry_type(&geometry, &schema)?,
+            geometry,
+            distance: condition.distance_of(side).cloned(),
+            joins_empties: condition.joins_empties(),
+        })
+    };
     let collector = Collector {
-        geometry_type: geometry_type(&geometry, &schema)?,
-        geometry,
-        distance: on.distance_of(side).cloned(),
+        locators: on.conditions().map(locator).collect::<Result<_>>()?,
         metrics,
     };
     let reservation =
@@ -193,9 +243,7 @@ pub(super) async fn collect(
         schema,
         batches,
         collector,
-        &on,
-        roles,
-        probe_partitions,
+        options,
         (context.memory_pool(), &reservation),
     )
 }
@@ -214,8 +262,9 @@ impl Collector {
             }
             reservation.try_grow(
                 get_record_batch_memory_size(&batch)
-                    + batch.num_rows() * size_of::<Bounds>()
-                    + PackedRTree::estimate_size(batch.num_rows()),
+                    + self.locators.len()
+                        * (batch.num_rows() * size_of::<Bounds>()
+                            + PackedRTree::estimate_size(batch.num_rows())),
             )?;
             let _timer = self.metrics.build_time.timer();
             self.metrics.build_input_batches.add(1);
@@ -227,22 +276,51 @@ impl Collector {
 
     fn examine(&self, batch: RecordBatch) -> Result<Collected> {
         let rows = batch.num_rows();
-        let geometry = self.geometry.evaluate(&batch)?.into_array(rows)?;
-        let view = GeometryArray::try_new(&geometry, &self.geometry_type)?;
-        let bounds = (0..rows)
-            .map(|row| view.bounds(row))
-            .collect::<error::Result<Vec<_>>>()
-            .map_err(|e| name_column(e, &self.geometry))?;
-        let distances = match &self.distance {
-            Some(expr) => Some(evaluate_distances(expr, &batch)?),
-            None => None,
-        };
-        Ok(Collected {
-            batch,
-            geometry,
-            bounds,
-            distances,
-        })
+        let mut located: Vec<Located> = Vec::with_capacity(self.locators.len());
+        for (i, locator) in self.locators.iter().enumerate() {
+            let distances = match &locator.distance {
+                Some(expr) => Some(evaluate_distances(expr, &batch)?),
+                None => None,
+            };
+            if let Some(same) = self.first_with_geometry(i) {
+                located.push(Located {
+                    geometry: Arc::clone(&located[same].geometry),
+                    bounds: Arc::clone(&located[same].bounds),
+                    distances,
+                });
+                continue;
+            }
+            let geometry = locator.geometry.evaluate(&batch)?.into_array(rows)?;
+            let view = GeometryArray::try_new(&geometry, &locator.geometry_type)?;
+            let bounds = (0..rows)
+                .map(|row| view.bounds(row))
+                .collect::<error::Result<Arc<[_]>>>()
+                .map_err(|e| name_column(e, &locator.geometry))?;
+            located.push(Located {
+                geometry,
+                bounds,
+                distances,
+            });
+        }
+        Ok(Collected { batch, located })
+    }
+
+    /// The first condition, before the `i`th, with the same geometry as that.
+    fn first_with_geometry(&self, i: usize) -> Option<usize> {
+        let geometry = &self.locators[i].geometry;
+        self.locators[..i]
+            .iter()
+            .position(|other| other.geometry.eq(geometry))
+    }
+
+    /// The first condition, before the `i`th, with the same geometry and distance as that.
+    fn first_with_rectangles(&self, i: usize) -> Option<usize> {
+        let Locator {
+            geometry, distance, ..
+        } = &self.locators[i];
+        self.locators[..i]
+            .iter()
+            .position(|other| other.geometry.eq(geometry) && other.distance.eq(distance))
     }
 }
 
@@ -250,9 +328,7 @@ fn index(
     schema: SchemaRef,
     batches: Vec<Collected>,
     collector: Collector,
-    on: &SpatialOn,
-    roles: Roles,
-    probe_partitions: usize,
+    options: BuildOptions,
     (pool, reservation): (&Arc<dyn MemoryPool>, &MemoryReservation),
 ) -> Result<BuildSide> {
     let rows: usize = batches.iter().map(|b| b.batch.num_rows()).sum();
@@ -268,105 +344,171 @@ fn index(
         .into());
     }
 
-    let mut distances = collector
-        .distance
-        .is_some()
-        .then(|| Vec::with_capacity(rows));
-    let mut entries = Vec::with_capacity(rows);
-    let mut empties = vec![];
-    let mut row = 0u32;
-    for collected in &batches {
-        for (i, bounds) in collected.bounds.iter().enumerate() {
-            let distance = collected.distances.as_ref().map(|d| d[i]);
-            // A negative distance, or none, holds no pair: the row needs no entry.
-            let reach = distance.unwrap_or(0.0);
-            if bounds.is_empty() {
-                if on.joins_empties() && !collected.geometry.is_null(i) {
-                    empties.push(row);
-                }
-            } else if reach >= 0.0 {
-                let bounds = match distance {
-                    Some(d) => bounds.expand(d),
-                    None => *bounds,
-                };
-                entries.push((row, bounds));
-            }
-            row += 1;
-        }
-        if let (Some(all), Some(these)) = (&mut distances, &collected.distances) {
-            all.extend_from_slice(these);
-        }
+    let mut placed: Vec<Placed> = Vec::with_capacity(collector.locators.len());
+    for (i, locator) in collector.locators.iter().enumerate() {
+        let mut all = Placed::new(&batches, i, locator, rows);
+        all.tree = match collector.first_with_rectangles(i) {
+            Some(same) => Arc::clone(&placed[same].tree),
+            None => Arc::new(PackedRTree::build(&std::mem::take(&mut all.entries))),
+        };
+        placed.push(all);
     }
-    let tree = PackedRTree::build(&entries);
-    drop(entries);
+    let tree_bytes: usize = distinct(placed.iter().map(|p| &p.tree))
+        .map(|tree| tree.size())
+        .sum();
+    let distance_bytes: usize = placed
+        .iter()
+        .filter_map(|p| p.distances.as_ref())
+        .map(|d| d.capacity() * size_of::<f64>())
+        .sum();
 
-    let (batch, geometry) = concat_sides(&schema, batches, &collector.geometry, rows)?;
-    let array = GeometryArray::try_new(&geometry, &collector.geometry_type)?;
-    reservation.try_resize(
-        get_record_batch_memory_size(&batch)
-            + tree.size()
-            + distances.as_ref().map_or(0, |d| d.capacity() * 8),
-    )?;
-    let options = PrepareOptions {
-        max_bytes: prepare_budget(&array, pool, reservation),
-        ..PrepareOptions::default()
-    };
-    let geometries = PreparedSet::with_options(array.clone(), options);
-    collector.metrics.index_size.set(tree.size());
+    let (batch, arrays) = concat_sides(&schema, batches, &collector, rows)?;
+    reservation.try_resize(get_record_batch_memory_size(&batch) + tree_bytes + distance_bytes)?;
+    let mut geometries: Vec<(Arc<PreparedSet>, GeometryArray)> = vec![];
+    for (i, locator) in collector.locators.iter().enumerate() {
+        geometries.push(match collector.first_with_geometry(i) {
+            Some(same) => geometries[same].clone(),
+            None => {
+                let array = GeometryArray::try_new(&arrays[i], &locator.geometry_type)?;
+                let share = options.settings.prepared_memory_share;
+                let prepare = PrepareOptions {
+                    raster: options.settings.approximation.raster(),
+                    max_bytes: prepare_budget(&array, share, pool, reservation),
+                    ..PrepareOptions::default()
+                };
+                let set = PreparedSet::with_options(array.clone(), prepare);
+                (Arc::new(set), array)
+            }
+        });
+    }
+    collector.metrics.index_size.set(tree_bytes);
     collector.metrics.build_mem_used.set(reservation.size());
 
-    let words = if roles.build.needs_matches() {
+    let words = if options.roles.build.needs_matches() {
         rows.div_ceil(64)
     } else {
         0
     };
+    let reservation = Arc::new(reservation.split(reservation.size()));
+    let indexes = placed
+        .into_iter()
+        .zip(geometries)
+        .map(|(placed, (geometries, array))| SpatialIndex {
+            geometries,
+            array,
+            tree: placed.tree,
+            empties: placed.empties,
+            distances: placed.distances,
+            grid: OnceLock::new(),
+            points_seen: AtomicUsize::new(0),
+            threads: options.probe_partitions,
+            grid_share: options.settings.grid_memory_share,
+            reservation: Arc::clone(&reservation),
+            pool: Arc::clone(pool),
+        })
+        .collect();
     Ok(BuildSide {
         batch,
-        geometries,
-        array,
-        tree,
-        empties,
-        distances,
-        grid: OnceLock::new(),
-        points_seen: AtomicUsize::new(0),
-        threads: probe_partitions,
+        indexes,
         visited: (0..words).map(|_| AtomicU64::new(0)).collect(),
-        probes_left: AtomicUsize::new(probe_partitions),
-        reservation: reservation.split(reservation.size()),
+        probes_left: AtomicUsize::new(options.probe_partitions),
     })
 }
 
+/// Where the rows lie that one condition can join.
+struct Placed {
+    entries: Vec<(u32, Bounds)>,
+    tree: Arc<PackedRTree>,
+    empties: Vec<u32>,
+    distances: Option<Vec<f64>>,
+}
+
+impl Placed {
+    /// Gathers the rectangles of condition `i`; the tree is made of them later.
+    fn new(batches: &[Collected], i: usize, locator: &Locator, rows: usize) -> Self {
+        let mut placed = Self {
+            entries: Vec::with_capacity(rows),
+            tree: Arc::new(PackedRTree::build(&[])),
+            empties: vec![],
+            distances: locator.distance.is_some().then(|| Vec::with_capacity(rows)),
+        };
+        let mut row = 0u32;
+        for located in batches.iter().map(|b| &b.located[i]) {
+            for (i, bounds) in located.bounds.iter().enumerate() {
+                let distance = located.distances.as_ref().map(|d| d[i]);
+                // A negative distance, or none, holds no pair: the row needs no entry.
+                let reach = distance.unwrap_or(0.0);
+                if bounds.is_empty() {
+                    if locator.joins_empties && !located.geometry.is_null(i) {
+                        placed.empties.push(row);
+                    }
+                } else if reach >= 0.0 {
+                    let bounds = match distance {
+                        Some(d) => bounds.expand(d),
+                        None => *bounds,
+                    };
+                    placed.entries.push((row, bounds));
+                }
+                row += 1;
+            }
+            if let (Some(all), Some(these)) = (&mut placed.distances, &located.distances) {
+                all.extend_from_slice(these);
+            }
+        }
+        placed
+    }
+}
+
+/// Shared values, each once.
+fn distinct<'a, T: 'a>(all: impl Iterator<Item = &'a Arc<T>>) -> impl Iterator<Item = &'a Arc<T>> {
+    let mut seen = vec![];
+    all.filter(move |value| {
+        let new = !seen.contains(&Arc::as_ptr(value));
+        seen.push(Arc::as_ptr(value));
+        new
+    })
+}
+
+/// A part of the memory that nobody has reserved yet; all there is where memory has no limit.
+fn share_of_free(pool: &Arc<dyn MemoryPool>, share: Fraction) -> usize {
+    match pool.memory_limit() {
+        MemoryLimit::Finite(limit) => share.of(limit.saturating_sub(pool.reserved())),
+        _ if share.get() > 0.0 => usize::MAX,
+        _ => 0,
+    }
+}
+
 /// Bytes that prepared geometries may take, reserved: all they want where memory has no limit, else
-/// at most half of what is free; none if that is not to be had, and geometries are then decoded
+/// at most a share of what is free; none if that is not to be had, and geometries are then decoded
 /// again and again.
 fn prepare_budget(
     array: &GeometryArray,
+    share: Fraction,
     pool: &Arc<dyn MemoryPool>,
     reservation: &MemoryReservation,
 ) -> usize {
-    let MemoryLimit::Finite(limit) = pool.memory_limit() else {
+    let MemoryLimit::Finite(_) = pool.memory_limit() else {
         return usize::MAX;
     };
-    let free = limit.saturating_sub(pool.reserved());
     let wanted = array.value_bytes().saturating_mul(PREPARED_PER_BYTE);
-    let budget = wanted.min(free / 2);
+    let budget = wanted.min(share_of_free(pool, share));
     match reservation.try_grow(budget) {
         Ok(()) => budget,
         Err(_) => 0,
     }
 }
 
-/// Concatenates column by column, so that no more than one column exists twice.
+/// Concatenates column by column, so that no more than one column exists twice: all rows, and the
+/// geometries of each condition.
 fn concat_sides(
     schema: &SchemaRef,
     batches: Vec<Collected>,
-    geometry: &PhysicalExprRef,
+    collector: &Collector,
     rows: usize,
-) -> Result<(RecordBatch, ArrayRef)> {
-    let geometry_column = geometry.downcast_ref::<Column>().map(Column::index);
-    let (mut columns, geometries): (Vec<Vec<ArrayRef>>, Vec<ArrayRef>) = batches
+) -> Result<(RecordBatch, Vec<ArrayRef>)> {
+    let (mut columns, located): (Vec<Vec<ArrayRef>>, Vec<Vec<Located>>) = batches
         .into_iter()
-        .map(|c| (c.batch.columns().to_vec(), c.geometry))
+        .map(|c| (c.batch.columns().to_vec(), c.located))
         .unzip();
 
     let mut whole: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
@@ -379,17 +521,25 @@ fn concat_sides(
             .collect();
         whole.push(concat_parts(&parts, field.data_type())?);
     }
-    let geometry = match geometry_column {
-        Some(i) => Arc::clone(&whole[i]),
-        None => {
-            let empty = DataType::Binary;
-            let data_type = geometries.first().map_or(&empty, |g| g.data_type()).clone();
-            concat_parts(&geometries, &data_type)?
-        }
-    };
+    let mut geometries: Vec<ArrayRef> = vec![];
+    for (i, locator) in collector.locators.iter().enumerate() {
+        let column = locator.geometry.downcast_ref::<Column>();
+        let geometry = match (column, collector.first_with_geometry(i)) {
+            (Some(column), _) => Arc::clone(&whole[column.index()]),
+            (None, Some(same)) => Arc::clone(&geometries[same]),
+            (None, None) => {
+                let parts: Vec<ArrayRef> =
+                    located.iter().map(|l| Arc::clone(&l[i].geometry)).collect();
+                let empty = DataType::Binary;
+                let data_type = parts.first().map_or(&empty, |g| g.data_type()).clone();
+                concat_parts(&parts, &data_type)?
+            }
+        };
+        geometries.push(geometry);
+    }
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     let batch = RecordBatch::try_new_with_options(Arc::clone(schema), whole, &options)?;
-    Ok((batch, geometry))
+    Ok((batch, geometries))
 }
 
 fn concat_parts(parts: &[ArrayRef], data_type: &DataType) -> Result<ArrayRef> {

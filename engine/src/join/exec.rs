@@ -27,8 +27,9 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
 
+use super::any_of::AnyOf;
 use super::bounds;
-use super::build::{self, BuildSide, geometry_type};
+use super::build::{self, BuildOptions, BuildSide, geometry_type};
 use super::metrics::{BuildMetrics, ProbeMetrics};
 use super::on::{JoinPredicate, SpatialOn};
 use super::output::OutputBuilder;
@@ -37,6 +38,7 @@ use super::roles::{Role, Roles};
 use super::statistics;
 use super::stream::JoinStream;
 use crate::geoparquet::BoundsFilter;
+use crate::options::GeoflowOptions;
 
 /// Joins two inputs by a spatial predicate; see the [module](super) for how data move.
 ///
@@ -59,6 +61,8 @@ pub struct SpatialJoinExec {
     build: Mutex<Option<SharedBuild>>,
     /// Tells the scan of the probe side where the build side lies.
     bounds_filter: Option<Arc<BoundsFilter>>,
+    /// Why the join is by index, where it could have been by hash.
+    reason: Option<Arc<str>>,
 }
 
 type SharedBuild = Shared<BoxFuture<'static, Result<Arc<BuildSide>, Arc<DataFusionError>>>>;
@@ -110,7 +114,15 @@ impl SpatialJoinExec {
             metrics: ExecutionPlanMetricsSet::new(),
             build: Mutex::new(None),
             bounds_filter: None,
+            reason: None,
         })
+    }
+
+    /// Says, for those who read the plan, why the index finds the pairs and not a hash table.
+    #[must_use]
+    pub fn with_reason(mut self, reason: impl Into<Arc<str>>) -> Self {
+        self.reason = Some(reason.into());
+        self
     }
 
     /// Lets the scan below the probe side leave out what lies far from the build side, once that is
@@ -126,7 +138,8 @@ impl SpatialJoinExec {
             return Ok(None);
         }
         let probe_side = self.build_side.negate();
-        let Some(column) = self.on.geometry(probe_side).downcast_ref::<Column>() else {
+        let geometry = self.on.common_geometry(probe_side);
+        let Some(column) = geometry.and_then(|g| g.downcast_ref::<Column>()) else {
             return Ok(None);
         };
         let filter = Arc::new(BoundsFilter::pending("the build side"));
@@ -219,7 +232,41 @@ impl SpatialJoinExec {
             projection,
         )?;
         join.bounds_filter = self.bounds_filter.clone();
+        join.reason = self.reason.clone();
         Ok(join)
+    }
+
+    /// How one partition of the probe side is probed.
+    fn probing(&self, partition: usize) -> Result<AnyOf> {
+        let (_, probe_plan) = self.sides();
+        let probe_side = self.build_side.negate();
+        let roles = self.roles();
+        let expected_rows = expected_rows(probe_plan)?;
+        let metrics = ProbeMetrics::new(&self.metrics, partition);
+        let schema = probe_plan.schema();
+        let condition = |(nth, on): (usize, &SpatialOn)| {
+            Ok(Probing {
+                geometry_type: geometry_type(on.geometry(probe_side), &schema)?,
+                on: on.clone(),
+                nth,
+                probe_side,
+                roles,
+                first_hit_suffices: self.filter.is_none() && roles.probe.wants_existence(),
+                expected_rows,
+                metrics: metrics.clone(),
+            })
+        };
+        Ok(AnyOf {
+            conditions: self
+                .on
+                .conditions()
+                .enumerate()
+                .map(condition)
+                .collect::<Result<_>>()?,
+            probe_side,
+            roles,
+            metrics,
+        })
     }
 
     /// The build side: collected by whichever partition asks first, awaited by all.
@@ -234,18 +281,23 @@ impl SpatialJoinExec {
             // A plan that runs again, as a recursive query does, has another build side.
             filter.clear();
         }
+        let settings = GeoflowOptions::of_task(context).join.clone();
+        let rectangles = settings.dynamic_filter_rectangles;
         let build = build::collect(
             Arc::clone(build_plan),
             self.on.clone(),
             self.build_side,
-            Roles::new(self.join_type, self.build_side),
-            probe_plan.output_partitioning().partition_count(),
+            BuildOptions {
+                probe_partitions: probe_plan.output_partitioning().partition_count(),
+                roles: self.roles(),
+                settings,
+            },
             BuildMetrics::new(&self.metrics, partition),
             Arc::clone(context),
         )
         .map(move |built| {
             if let (Some(filter), Ok(build)) = (&filter, &built) {
-                bounds::publish(filter, build, &on);
+                bounds::publish(filter, build, &on, rectangles);
             }
             built.map(Arc::new).map_err(Arc::new)
         })
@@ -272,6 +324,9 @@ impl DisplayAs for SpatialJoinExec {
         if t == DisplayFormatType::TreeRender {
             writeln!(f, "join_type={:?}", self.join_type)?;
             writeln!(f, "build={side}")?;
+            if let Some(reason) = &self.reason {
+                writeln!(f, "strategy=index ({reason})")?;
+            }
             return writeln!(f, "on={}", self.on);
         }
         write!(
@@ -279,6 +334,9 @@ impl DisplayAs for SpatialJoinExec {
             "SpatialJoinExec: join_type={:?}, build={side}, on={}",
             self.join_type, self.on
         )?;
+        if let Some(reason) = &self.reason {
+            write!(f, ", strategy=index ({reason})")?;
+        }
         if let Some(filter) = &self.filter {
             write!(f, ", filter={filter}")?;
         }
@@ -357,7 +415,6 @@ impl ExecutionPlan for SpatialJoinExec {
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         let (_, probe_plan) = self.sides();
-        let probe_side = self.build_side.negate();
         let shared = self.shared_build(partition, &context);
         let schema = self.schema();
         let columns = match &self.projection {
@@ -372,15 +429,7 @@ impl ExecutionPlan for SpatialJoinExec {
                 .map(|built| built.map_err(DataFusionError::Shared))
                 .boxed(),
             input: probe_plan.execute(partition, Arc::clone(&context))?,
-            probing: Probing {
-                geometry_type: geometry_type(self.on.geometry(probe_side), &probe_plan.schema())?,
-                on: self.on.clone(),
-                probe_side,
-                roles: self.roles(),
-                first_hit_suffices: self.filter.is_none() && self.roles().probe.wants_existence(),
-                expected_rows: expected_rows(probe_plan)?,
-                metrics: ProbeMetrics::new(&self.metrics, partition),
-            },
+            probing: self.probing(partition)?,
             filter: self.filter.clone(),
             output: OutputBuilder::new(Arc::clone(&schema), columns, self.build_side),
             batch_size: context.session_config().batch_size(),

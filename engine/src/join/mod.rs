@@ -25,6 +25,7 @@
 //! relation to any other, so it appears in the output of outer and anti joins alone
 //! (two EMPTY geometries are `ST_Equals`, as in PostGIS).
 
+mod any_of;
 mod bounds;
 mod build;
 mod build_side;
@@ -32,6 +33,7 @@ mod exec;
 mod grid;
 mod metrics;
 mod nearest;
+mod note;
 mod on;
 mod output;
 mod probe;
@@ -44,4 +46,5 @@ mod stream;
 pub use bounds::push_bounds;
 pub use build_side::choose_build_side;
 pub use exec::SpatialJoinExec;
+pub use note::StrategyNoteExec;
 pub use on::{JoinDistance, JoinPredicate, SpatialOn};

@@ -16,6 +16,9 @@ pub struct SpatialOn {
     pub left: PhysicalExprRef,
     /// A geometry of the right input.
     pub right: PhysicalExprRef,
+    /// Pairs that satisfy any of these are joined as well. They hold no alternatives of their own, and
+    /// neither they nor the condition itself are [`JoinPredicate::Nearest`].
+    pub alternatives: Vec<SpatialOn>,
 }
 
 /// The condition on two geometries.
@@ -43,6 +46,37 @@ pub enum JoinDistance {
 }
 
 impl SpatialOn {
+    /// A condition without alternatives.
+    pub fn new(predicate: JoinPredicate, left: PhysicalExprRef, right: PhysicalExprRef) -> Self {
+        Self {
+            predicate,
+            left,
+            right,
+            alternatives: vec![],
+        }
+    }
+
+    /// This condition or any of `alternatives`.
+    #[must_use]
+    pub fn or(mut self, alternatives: impl IntoIterator<Item = SpatialOn>) -> Self {
+        self.alternatives.extend(alternatives);
+        self
+    }
+
+    /// The condition itself and its alternatives: a pair is joined that satisfies one of them.
+    pub(super) fn conditions(&self) -> impl Iterator<Item = &SpatialOn> {
+        std::iter::once(self).chain(&self.alternatives)
+    }
+
+    /// The geometry of one input, if all conditions ask for the same.
+    pub(super) fn common_geometry(&self, side: JoinSide) -> Option<&PhysicalExprRef> {
+        let first = self.geometry(side);
+        self.alternatives
+            .iter()
+            .all(|other| other.geometry(side) == first)
+            .then_some(first)
+    }
+
     /// The geometry of one input.
     pub fn geometry(&self, side: JoinSide) -> &PhysicalExprRef {
         match side {
@@ -69,11 +103,15 @@ impl SpatialOn {
 
     /// All expressions.
     pub(super) fn expressions(&self) -> impl Iterator<Item = &PhysicalExprRef> {
-        let distance = match &self.predicate {
-            JoinPredicate::DWithin(JoinDistance::Column(_, expr)) => Some(expr),
-            _ => None,
-        };
-        [&self.left, &self.right].into_iter().chain(distance)
+        self.conditions().flat_map(|condition| {
+            let distance = match &condition.predicate {
+                JoinPredicate::DWithin(JoinDistance::Column(_, expr)) => Some(expr),
+                _ => None,
+            };
+            [&condition.left, &condition.right]
+                .into_iter()
+                .chain(distance)
+        })
     }
 }
 
@@ -89,6 +127,17 @@ impl JoinDistance {
 
 impl fmt::Display for SpatialOn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_condition(f)?;
+        for alternative in &self.alternatives {
+            f.write_str(" OR ")?;
+            alternative.fmt_condition(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl SpatialOn {
+    fn fmt_condition(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sql = |expr: &PhysicalExprRef| fmt_sql(expr.as_ref());
         let (left, right) = (sql(&self.left), sql(&self.right));
         match &self.predicate {

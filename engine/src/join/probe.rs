@@ -1,10 +1,13 @@
-//! One batch of the probe side, on its way through index and refinement.
+//! One batch of the probe side, on its way through index and refinement, under one condition.
+
+use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch};
 use datafusion::common::JoinSide;
 use datafusion::error::Result;
+use datafusion::physical_expr::PhysicalExprRef;
 
-use super::build::{BuildSide, evaluate_distances, name_column};
+use super::build::{BuildSide, SpatialIndex, evaluate_distances, name_column};
 use super::grid::{Cell, Coverage, PointGrid, is_inside, row_of};
 use super::metrics::ProbeMetrics;
 use super::nearest::{NearestSearch, TILE};
@@ -13,7 +16,7 @@ use super::roles::Roles;
 use super::rtree::HilbertOrder;
 use crate::Error;
 use crate::geometry::{Bounds, GeometryArray, GeometryType};
-use crate::predicate::{Distances, ProbeBatch, SpatialPredicate};
+use crate::predicate::{Distances, ProbeBatch, RefineStats, SpatialPredicate};
 
 /// How many candidates are gathered before they are refined. Enough to spread the cost of a
 /// call, few enough to stay in the second-level cache.
@@ -25,7 +28,10 @@ const NEAREST_MORSEL: usize = 1 << 18;
 
 /// What does not change from batch to batch.
 pub(super) struct Probing {
+    /// The condition; its alternatives are not looked at.
     pub on: SpatialOn,
+    /// Which of the join's conditions it is.
+    pub nth: usize,
     pub probe_side: JoinSide,
     pub geometry_type: GeometryType,
     pub roles: Roles,
@@ -57,40 +63,55 @@ impl Probing {
         }
     }
 
-    /// Takes in a batch: geometry, distances, and the order in which rows are probed.
-    pub(super) fn start(&self, batch: RecordBatch, build: &BuildSide) -> Result<ProbeRows> {
+    /// The geometry of the probe side.
+    pub(super) fn geometry(&self) -> &PhysicalExprRef {
+        self.on.geometry(self.probe_side)
+    }
+
+    /// What the build side knows for this condition.
+    fn index<'a>(&self, build: &'a BuildSide) -> &'a SpatialIndex {
+        &build.indexes[self.nth]
+    }
+
+    /// Takes in a batch: geometry, distances, and the order in which rows are probed. `shared` is the
+    /// geometry, where another condition has looked at the same.
+    pub(super) fn start(
+        &self,
+        batch: &RecordBatch,
+        shared: Option<Arc<ProbeBatch>>,
+        build: &BuildSide,
+    ) -> Result<Search> {
         let rows = batch.num_rows();
-        let expr = self.on.geometry(self.probe_side);
-        let array = expr.evaluate(&batch)?.into_array(rows)?;
+        let expr = self.geometry();
         let invalid = |e: Error| name_column(e, expr);
-        let view = GeometryArray::try_new(&array, &self.geometry_type)?;
-        let geometry = ProbeBatch::try_new(view).map_err(invalid)?;
+        let geometry = match shared {
+            Some(shared) => shared,
+            None => {
+                let array = expr.evaluate(batch)?.into_array(rows)?;
+                let view = GeometryArray::try_new(&array, &self.geometry_type)?;
+                Arc::new(ProbeBatch::try_new(view).map_err(invalid)?)
+            }
+        };
         let distances = match &self.on.predicate {
             JoinPredicate::DWithin(JoinDistance::Constant(d)) => Some(vec![d.unwrap_or(f64::NAN)]),
             _ => match self.on.distance_of(self.probe_side) {
-                Some(expr) => Some(evaluate_distances(expr, &batch)?),
+                Some(expr) => Some(evaluate_distances(expr, batch)?),
                 None => None,
             },
         };
 
+        let index = self.index(build);
         let path = match self.grid_plan(&geometry) {
-            Some((coverage, reach)) if self.grid(build, rows, coverage, reach).is_some() => {
+            Some((coverage, reach)) if self.grid(index, rows, coverage, reach).is_some() => {
                 Path::Grid
             }
-            _ => self.spatial_order(build, &geometry).map_err(invalid)?,
+            _ => self.spatial_order(index, &geometry).map_err(invalid)?,
         };
-        let matched = if self.roles.probe.needs_matches() {
-            vec![false; rows]
-        } else {
-            vec![]
-        };
-        Ok(ProbeRows {
-            batch,
+        Ok(Search {
             geometry,
             distances,
             path,
             next: 0,
-            matched,
         })
     }
 
@@ -117,18 +138,18 @@ impl Probing {
 
     fn grid<'a>(
         &self,
-        build: &'a BuildSide,
+        index: &'a SpatialIndex,
         points: usize,
         coverage: Coverage,
         reach: f64,
     ) -> Option<&'a PointGrid> {
-        build.grid(points, self.expected_rows, coverage, reach)
+        index.grid(points, self.expected_rows, coverage, reach)
     }
 
     /// Rows sorted along a Hilbert curve: neighbours touch the same nodes of the tree and the same
     /// geometries.
-    fn spatial_order(&self, build: &BuildSide, geometry: &ProbeBatch) -> crate::Result<Path> {
-        let curve = HilbertOrder::new(build.tree.bounds());
+    fn spatial_order(&self, index: &SpatialIndex, geometry: &ProbeBatch) -> crate::Result<Path> {
+        let curve = HilbertOrder::new(index.tree.bounds());
         let mut order = Vec::with_capacity(geometry.len());
         let mut empties = vec![];
         for row in 0..geometry.len() {
@@ -150,10 +171,12 @@ impl Probing {
     }
 
     /// Finds and decides the next candidates. `pairs` is cleared, then holds the pairs that
-    /// satisfy the spatial predicate; `false` when the batch is used up.
+    /// satisfy the spatial predicate; `false` when the batch is used up. `matched` tells which rows
+    /// have a partner, and is told where one partner is enough.
     pub(super) fn advance(
         &self,
-        rows: &mut ProbeRows,
+        rows: &mut Search,
+        matched: &mut [bool],
         build: &BuildSide,
         scratch: &mut Scratch,
         pairs: &mut Pairs,
@@ -176,12 +199,11 @@ impl Probing {
         if found > 0 {
             let _timer = self.metrics.refine_time.timer();
             if self.first_hit_suffices {
-                self.refine_to_first(rows, build, scratch, pairs)?;
+                self.refine_to_first(rows, matched, build, scratch, pairs)?;
             } else {
                 self.refine(rows, build, scratch, pairs)?;
             }
         }
-        self.metrics.matches.add(pairs.len());
         Ok(more || sure + found > 0)
     }
 
@@ -189,15 +211,16 @@ impl Probing {
     /// put out at once. `false` when the batch is used up.
     fn find_by_grid(
         &self,
-        rows: &mut ProbeRows,
+        rows: &mut Search,
         build: &BuildSide,
         scratch: &mut Scratch,
         pairs: &mut Pairs,
     ) -> bool {
+        let index = self.index(build);
         let Some((coverage, reach)) = self.grid_plan(&rows.geometry) else {
             return false;
         };
-        let Some(grid) = self.grid(build, 0, coverage, reach) else {
+        let Some(grid) = self.grid(index, 0, coverage, reach) else {
             return false;
         };
         let Some((x, y)) = rows.geometry.points() else {
@@ -236,7 +259,7 @@ impl Probing {
                     } else {
                         bounds
                     };
-                    build.tree.query(&bounds, stack, |other| {
+                    index.tree.query(&bounds, stack, |other| {
                         if wanted(other) {
                             candidates.push(other, row as u32);
                         }
@@ -250,12 +273,13 @@ impl Probing {
     /// Finds the nearest build rows of the next tiles. `false` when the batch is used up.
     fn find_nearest(
         &self,
-        rows: &mut ProbeRows,
+        rows: &mut Search,
         k: usize,
         build: &BuildSide,
         scratch: &mut Scratch,
         pairs: &mut Pairs,
     ) -> Result<bool> {
+        let index = self.index(build);
         let Path::Tree { order, .. } = &rows.path else {
             return Ok(false);
         };
@@ -269,10 +293,10 @@ impl Probing {
             let whole = tile
                 .iter()
                 .fold(Bounds::EMPTY, |all, (.., bounds)| all.union(bounds));
-            scratch.nearest.gather(&build.tree, &whole, k);
+            scratch.nearest.gather(&index.tree, &whole, k);
             for (_, row, bounds) in tile {
                 let exact = |other: u32, limit: f64| {
-                    build
+                    index
                         .geometries
                         .distance(other, &rows.geometry, *row, limit)
                 };
@@ -286,12 +310,13 @@ impl Probing {
     }
 
     /// Looks up rectangles in the R-tree, in spatial order. `false` when the batch is used up.
-    fn find_by_tree(&self, rows: &mut ProbeRows, build: &BuildSide, scratch: &mut Scratch) -> bool {
+    fn find_by_tree(&self, rows: &mut Search, build: &BuildSide, scratch: &mut Scratch) -> bool {
+        let index = self.index(build);
         let skip_visited = self.roles.build.wants_existence();
         let Scratch {
             stack, candidates, ..
         } = scratch;
-        let ProbeRows {
+        let Search {
             path: Path::Tree { order, empties },
             distances,
             next,
@@ -301,7 +326,7 @@ impl Probing {
             return false;
         };
         for row in empties.drain(..) {
-            for &other in &build.empties {
+            for &other in &index.empties {
                 candidates.push(other, row);
             }
         }
@@ -321,7 +346,7 @@ impl Probing {
                 Some(d) if d >= 0.0 => bounds.expand(d),
                 Some(_) => continue,
             };
-            build.tree.query(&bounds, stack, |other| {
+            index.tree.query(&bounds, stack, |other| {
                 if !(skip_visited && build.is_visited(other)) {
                     candidates.push(other, *row);
                 }
@@ -334,14 +359,15 @@ impl Probing {
     /// rounds that take one, two, four ... more of the rows that have none.
     fn refine_to_first(
         &self,
-        rows: &mut ProbeRows,
+        rows: &Search,
+        matched: &mut [bool],
         build: &BuildSide,
         scratch: &mut Scratch,
         pairs: &mut Pairs,
     ) -> Result<()> {
         let all = std::mem::take(&mut scratch.candidates);
         for &row in &pairs.probe {
-            rows.matched[row as usize] = true;
+            matched[row as usize] = true;
         }
         let mut from = 0;
         let mut open: Vec<(usize, usize)> = all
@@ -351,7 +377,7 @@ impl Probing {
                 from += group.len();
                 (from - group.len(), from)
             })
-            .filter(|(from, _)| !rows.matched[all.probe[*from] as usize])
+            .filter(|(from, _)| !matched[all.probe[*from] as usize])
             .collect();
         let mut width = 1;
         while !open.is_empty() {
@@ -366,9 +392,9 @@ impl Probing {
             let before = pairs.len();
             self.refine(rows, build, scratch, pairs)?;
             for &row in &pairs.probe[before..] {
-                rows.matched[row as usize] = true;
+                matched[row as usize] = true;
             }
-            open.retain(|(from, end)| from < end && !rows.matched[all.probe[*from] as usize]);
+            open.retain(|(from, end)| from < end && !matched[all.probe[*from] as usize]);
             width *= 2;
         }
         scratch.candidates = all;
@@ -377,11 +403,59 @@ impl Probing {
 
     fn refine(
         &self,
-        rows: &ProbeRows,
+        rows: &Search,
         build: &BuildSide,
         scratch: &mut Scratch,
         pairs: &mut Pairs,
     ) -> Result<()> {
+        let stats = self.decide(rows, build, scratch)?;
+        self.metrics.true_hits.add(stats.true_hits);
+        let Scratch {
+            candidates, hits, ..
+        } = scratch;
+        for &hit in hits.iter() {
+            pairs.push(
+                candidates.build[hit as usize],
+                candidates.probe[hit as usize],
+            );
+        }
+        Ok(())
+    }
+
+    /// Takes away the pairs for which this condition holds.
+    pub(super) fn remove_hits(
+        &self,
+        rows: &Search,
+        build: &BuildSide,
+        scratch: &mut Scratch,
+        pairs: &mut Pairs,
+    ) -> Result<()> {
+        if pairs.len() == 0 {
+            return Ok(());
+        }
+        std::mem::swap(&mut scratch.candidates, pairs);
+        self.decide(rows, build, scratch)?;
+        pairs.clear();
+        let Scratch {
+            candidates, hits, ..
+        } = scratch;
+        let mut hits = hits.iter().copied().peekable();
+        for i in 0..candidates.len() {
+            if hits.next_if_eq(&(i as u32)).is_none() {
+                pairs.push(candidates.build[i], candidates.probe[i]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides the candidates: which of them satisfy the predicate is in `hits`, ascending.
+    fn decide(
+        &self,
+        rows: &Search,
+        build: &BuildSide,
+        scratch: &mut Scratch,
+    ) -> Result<RefineStats> {
+        let index = self.index(build);
         let Scratch {
             candidates,
             hits,
@@ -390,7 +464,7 @@ impl Probing {
             ..
         } = scratch;
         candidates.sort_by_build(keys);
-        let distance = match (&build.distances, &rows.distances) {
+        let distance = match (&index.distances, &rows.distances) {
             (Some(all), _) => {
                 distances.clear();
                 distances.extend(candidates.build.iter().map(|&row| all[row as usize]));
@@ -407,7 +481,7 @@ impl Probing {
             (None, None) => Distances::None,
         };
         hits.clear();
-        let stats = build
+        index
             .geometries
             .refine(
                 self.predicate(),
@@ -417,15 +491,7 @@ impl Probing {
                 distance,
                 hits,
             )
-            .map_err(|e| name_column(e, self.on.geometry(self.probe_side)))?;
-        self.metrics.true_hits.add(stats.true_hits);
-        for &hit in hits.iter() {
-            pairs.push(
-                candidates.build[hit as usize],
-                candidates.probe[hit as usize],
-            );
-        }
-        Ok(())
+            .map_err(|e| name_column(e, self.geometry()))
     }
 }
 
@@ -440,17 +506,14 @@ enum Path {
     },
 }
 
-/// A batch of the probe side.
-pub(super) struct ProbeRows {
-    pub batch: RecordBatch,
-    geometry: ProbeBatch,
+/// A batch of the probe side under one condition.
+pub(super) struct Search {
+    pub geometry: Arc<ProbeBatch>,
     /// One for all rows if constant, else one a row.
     distances: Option<Vec<f64>>,
     path: Path,
     /// The next row, or place in the order.
     next: usize,
-    /// Which rows have a partner; empty when nobody asks.
-    pub matched: Vec<bool>,
 }
 
 /// Pairs of build and probe rows, as two index arrays.

@@ -15,9 +15,10 @@ use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, stream};
 
+use super::any_of::{AnyOf, ProbeRows};
 use super::build::BuildSide;
 use super::output::{OutputBuilder, Rows, apply_residual};
-use super::probe::{Pairs, ProbeRows, Probing, Scratch};
+use super::probe::{Pairs, Scratch};
 use super::roles::Role;
 
 /// Resolves to the build side that all partitions share.
@@ -27,7 +28,7 @@ pub(super) type BuildFuture = Pin<Box<dyn Future<Output = Result<Arc<BuildSide>>
 pub(super) struct JoinStream {
     pub build: BuildFuture,
     pub input: SendableRecordBatchStream,
-    pub probing: Probing,
+    pub probing: AnyOf,
     pub filter: Option<JoinFilter>,
     pub output: OutputBuilder,
     pub batch_size: usize,

@@ -37,6 +37,11 @@ impl Matrix {
         self.cells[a as usize][b as usize]
     }
 
+    /// All nine dimensions, row by row.
+    pub(crate) fn dimensions(&self) -> impl Iterator<Item = i8> + '_ {
+        self.cells.iter().flatten().copied()
+    }
+
     /// Raises the dimension of one intersection.
     pub(crate) fn raise(&mut self, a: Location, b: Location, dimension: i8) {
         let cell = &mut self.cells[a as usize][b as usize];

@@ -16,6 +16,7 @@ mod decoded;
 mod distance;
 mod intersects;
 mod ledger;
+mod matrices;
 mod matrix;
 mod mixed;
 mod nearest;
@@ -37,6 +38,7 @@ mod wide;
 pub use arrays::{
     distance, distance_arrays, distance_constant, evaluate_arrays, evaluate_constant, relate,
 };
+pub use matrices::{MatrixPattern, relate_row};
 pub use matrix::Matrix;
 pub use options::{Build, PrepareOptions};
 pub use prepared::{PreparedSet, RefineStats};

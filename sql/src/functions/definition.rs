@@ -112,6 +112,8 @@ pub enum Returns {
     BigInt,
     /// Text.
     Text,
+    /// Text for two arguments, `BOOLEAN` for three.
+    Relation,
     /// Bytes without the label of a geometry.
     Binary,
     /// A geometry as WKB, in the CRS that the rule names.
@@ -169,7 +171,7 @@ impl Function {
                 "{}({}) -> {}",
                 self.name,
                 parameters.join(", "),
-                self.returns
+                self.returns.with(parameters.len())
             )
         };
         self.signatures
@@ -269,6 +271,17 @@ impl Returns {
     }
 }
 
+impl Returns {
+    /// What a call with so many arguments returns.
+    pub(super) fn with(self, arguments: usize) -> Self {
+        match self {
+            Returns::Relation if arguments == 2 => Returns::Text,
+            Returns::Relation => Returns::Boolean,
+            other => other,
+        }
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -298,6 +311,7 @@ impl fmt::Display for Returns {
             Returns::Integer => f.write_str("integer"),
             Returns::BigInt => f.write_str("bigint"),
             Returns::Text => f.write_str("text"),
+            Returns::Relation => f.write_str("text or boolean"),
             Returns::Binary => f.write_str("binary"),
             Returns::Geometry(_) => f.write_str("geometry"),
             Returns::List(item) => write!(f, "{item}[]"),

@@ -31,6 +31,7 @@ mod planning;
 mod predicates;
 mod processing;
 mod reference;
+mod relate;
 mod shared_names;
 mod text;
 mod transform;
@@ -58,6 +59,7 @@ pub fn families() -> impl Iterator<Item = (&'static str, &'static [Function])> {
         ("Text and bytes", text::FUNCTIONS),
         ("What a geometry is made of", accessors::FUNCTIONS),
         ("Relations of two geometries", predicates::FUNCTIONS),
+        ("Matrices of two geometries", relate::FUNCTIONS),
         ("Nearest neighbours", nearest::FUNCTIONS),
         ("Measures", measures::FUNCTIONS),
         ("Geometries from geometries", processing::FUNCTIONS),

@@ -30,13 +30,14 @@ pub(super) fn return_field(function: &Function, args: &ReturnFieldArgs<'_>) -> R
         Some(CrsRule::Argument(i)) => crs_argument(function, parameters, args, i)?,
     };
     let name = function.name.to_ascii_lowercase();
-    Ok(Arc::new(field(&name, &function.returns, crs.as_ref())))
+    let returns = function.returns.with(parameters.len());
+    Ok(Arc::new(field(&name, &returns, crs.as_ref())))
 }
 
 /// A field of what a function returns, all of whose geometries are in one CRS.
 pub(super) fn field(name: &str, returns: &Returns, crs: Option<&Crs>) -> Field {
     let data_type = match returns {
-        Returns::Boolean => DataType::Boolean,
+        Returns::Boolean | Returns::Relation => DataType::Boolean,
         Returns::Number => DataType::Float64,
         Returns::Integer => DataType::Int32,
         Returns::BigInt => DataType::Int64,

@@ -209,6 +209,12 @@ fn argument(
                     Some("{\"type\":\"Point\",\"coordinates\":[3,4]}"),
                 ],
                 "wkt" => TEXT,
+                "pattern" => [
+                    Some("T********"),
+                    None,
+                    Some("FF*FF****"),
+                    Some("*********"),
+                ],
                 other => panic!(
                     "{}: give the text argument {other} test values",
                     function.name

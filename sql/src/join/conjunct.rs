@@ -1,10 +1,19 @@
 //! Finding the spatial predicate among the conditions of a join.
+//!
+//! ```text
+//!  ST_Intersects(a, b) AND x < y                    index ST_Intersects, filter x < y
+//!  ST_Distance(a, b) < 5                            index ST_DWithin, filter the same once more
+//!  ST_Relate(a, b, 'T********')                     index ST_Intersects, filter the same once more
+//!  ST_Intersects(a, b) OR ST_DWithin(a, c, 5)       one index for each, every pair once
+//!  ST_Intersects(a, b) OR x < y                     nothing that an index could serve
+//! ```
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema};
-use datafusion::common::JoinSide;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{JoinSide, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
@@ -13,7 +22,7 @@ use datafusion::physical_expr::{PhysicalExprRef, ScalarFunctionExpr};
 use datafusion::physical_plan::joins::utils::{ColumnIndex, JoinFilter};
 use geoflow_engine::geometry::GeometryType;
 use geoflow_engine::join::{JoinDistance, JoinPredicate, SpatialOn};
-use geoflow_engine::predicate::SpatialPredicate;
+use geoflow_engine::predicate::{MatrixPattern, SpatialPredicate};
 
 /// A join filter, taken apart.
 pub(super) struct SpatialFilter {
@@ -23,22 +32,33 @@ pub(super) struct SpatialFilter {
     pub residual: Option<JoinFilter>,
 }
 
-/// Takes the first condition of `filter` that an index can serve; `None` if there is none.
+/// Takes the first condition of `filter` that an index can serve, one without alternatives before
+/// others; `None` if there is none.
 pub(super) fn split(filter: &JoinFilter) -> Result<Option<SpatialFilter>> {
-    let mut residual: Vec<PhysicalExprRef> = vec![];
-    let mut on = None;
-    for conjunct in split_conjunction(filter.expression()) {
-        if on.is_none()
-            && let Some(found) = spatial_conjunct(conjunct, filter)?
+    let conjuncts = split_conjunction(filter.expression());
+    let mut best: Option<(usize, Found)> = None;
+    for (i, conjunct) in conjuncts.iter().enumerate() {
+        let Some(found) = spatial_conjunct(conjunct, filter)? else {
+            continue;
+        };
+        let alternatives = |found: &Found| found.on.alternatives.len();
+        if best
+            .as_ref()
+            .is_none_or(|(_, best)| alternatives(&found) < alternatives(best))
         {
-            on = Some(found.on);
-            if found.exact {
-                continue;
-            }
+            best = Some((i, found));
         }
-        residual.push(Arc::clone(conjunct));
     }
-    Ok(on.map(|on| SpatialFilter {
+    let Some((chosen, Found { on, exact })) = best else {
+        return Ok(None);
+    };
+    let residual: Vec<PhysicalExprRef> = conjuncts
+        .into_iter()
+        .enumerate()
+        .filter(|(i, _)| !(exact && *i == chosen))
+        .map(|(_, conjunct)| Arc::clone(conjunct))
+        .collect();
+    Ok(Some(SpatialFilter {
         on,
         residual: (!residual.is_empty()).then(|| {
             JoinFilter::new(
@@ -57,12 +77,32 @@ struct Found {
 }
 
 fn spatial_conjunct(expr: &PhysicalExprRef, filter: &JoinFilter) -> Result<Option<Found>> {
-    if let Some(comparison) = expr.downcast_ref::<BinaryExpr>() {
-        return distance_comparison(comparison, filter);
+    if let Some(binary) = expr.downcast_ref::<BinaryExpr>() {
+        return match binary.op() {
+            Operator::Or => disjunction(expr, filter),
+            Operator::And => {
+                // Within a disjunction: the index serves one part, all of it is decided once more.
+                for part in [binary.left(), binary.right()] {
+                    if let Some(Found { on, .. }) = spatial_conjunct(part, filter)? {
+                        return Ok(Some(Found { on, exact: false }));
+                    }
+                }
+                Ok(None)
+            }
+            _ => distance_comparison(binary, filter),
+        };
     }
     let Some(call) = expr.downcast_ref::<ScalarFunctionExpr>() else {
         return Ok(None);
     };
+    if let ([a, b, pattern], "st_relate") = (call.args(), call.fun().name()) {
+        if !implies_intersection(pattern) {
+            return Ok(None);
+        }
+        let intersects = JoinPredicate::Relation(SpatialPredicate::Intersects);
+        let on = pair(intersects, a, b, filter)?;
+        return Ok(on.map(|on| Found { on, exact: false }));
+    }
     let Some(predicate) = SpatialPredicate::from_function_name(call.fun().name()) else {
         return Ok(None);
     };
@@ -74,6 +114,81 @@ fn spatial_conjunct(expr: &PhysicalExprRef, filter: &JoinFilter) -> Result<Optio
         _ => None,
     };
     Ok(on.map(|on| Found { on, exact: true }))
+}
+
+/// Conditions joined by OR, if an index can serve each of them.
+fn disjunction(expr: &PhysicalExprRef, filter: &JoinFilter) -> Result<Option<Found>> {
+    let mut conditions: Vec<SpatialOn> = vec![];
+    let mut exact = true;
+    for disjunct in split_disjunction(expr) {
+        let Some(found) = spatial_conjunct(disjunct, filter)? else {
+            return Ok(None);
+        };
+        exact &= found.exact;
+        let SpatialOn { alternatives, .. } = &found.on;
+        let alternatives = alternatives.clone();
+        for condition in std::iter::once(found.on).chain(alternatives) {
+            let condition = SpatialOn::new(condition.predicate, condition.left, condition.right);
+            if conditions.iter().any(|other| implies(&condition, other)) {
+                continue;
+            }
+            conditions.retain(|other| !implies(other, &condition));
+            conditions.push(condition);
+        }
+    }
+    let mut conditions = conditions.into_iter();
+    let on = conditions.next().map(|first| first.or(conditions));
+    Ok(on.map(|on| Found { on, exact }))
+}
+
+fn split_disjunction(expr: &PhysicalExprRef) -> Vec<&PhysicalExprRef> {
+    match expr.downcast_ref::<BinaryExpr>() {
+        Some(binary) if *binary.op() == Operator::Or => {
+            let mut all = split_disjunction(binary.left());
+            all.extend(split_disjunction(binary.right()));
+            all
+        }
+        _ => vec![expr],
+    }
+}
+
+/// Whether every pair that satisfies `a` satisfies `b`, so that `a OR b` is `b`.
+fn implies(a: &SpatialOn, b: &SpatialOn) -> bool {
+    use SpatialPredicate::{Contains, CoveredBy, Covers, DWithin, Equals, Intersects, Within};
+    if !(a.left.eq(&b.left) && a.right.eq(&b.right)) {
+        return false;
+    }
+    match (&a.predicate, &b.predicate) {
+        (JoinPredicate::Relation(a), JoinPredicate::Relation(b)) => {
+            a == b
+                || matches!((a, b), (Contains, Covers) | (Within, CoveredBy))
+                // Two EMPTY geometries are equal and do not intersect.
+                || (*b == Intersects && !matches!(a, Equals | DWithin))
+        }
+        (
+            JoinPredicate::Relation(a),
+            JoinPredicate::DWithin(JoinDistance::Constant(Some(reach))),
+        ) => *a != Equals && *reach >= 0.0,
+        (
+            JoinPredicate::DWithin(JoinDistance::Constant(Some(a))),
+            JoinPredicate::DWithin(JoinDistance::Constant(Some(b))),
+        ) => a <= b,
+        _ => false,
+    }
+}
+
+/// Whether geometries that satisfy this constant pattern of a DE-9IM matrix share a point.
+fn implies_intersection(pattern: &PhysicalExprRef) -> bool {
+    let pattern = pattern.downcast_ref::<Literal>().and_then(|literal| {
+        match literal.value().cast_to(&DataType::Utf8) {
+            Ok(ScalarValue::Utf8(pattern)) => pattern,
+            _ => None,
+        }
+    });
+    // A broken pattern is for the function to complain of.
+    pattern.is_some_and(|pattern| {
+        MatrixPattern::from_str(&pattern).is_ok_and(|pattern| pattern.implies_intersection())
+    })
 }
 
 /// `ST_Distance(a, b) <= d` is `ST_DWithin(a, b, d)`; `<` is decided once more by the residual.
@@ -122,11 +237,11 @@ fn pair(
         (Some(JoinSide::Right), Some(JoinSide::Left)) => (flip(predicate), b, a),
         _ => return Ok(None),
     };
-    Ok(Some(SpatialOn {
+    Ok(Some(SpatialOn::new(
         predicate,
-        left: to_input(left, filter)?,
-        right: to_input(right, filter)?,
-    }))
+        to_input(left, filter)?,
+        to_input(right, filter)?,
+    )))
 }
 
 fn flip(predicate: JoinPredicate) -> JoinPredicate {

@@ -5,7 +5,9 @@ mod constant;
 mod nearest;
 mod prune;
 mod rule;
+mod strategy;
 
 pub use nearest::{NearestJoinRule, ST_KNN, SpatialQueryPlanner, nearest_function};
 pub use prune::SpatialPruningRule;
 pub use rule::SpatialJoinRule;
+pub use strategy::JoinStrategyRule;

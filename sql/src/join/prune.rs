@@ -11,6 +11,7 @@ use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceC
 use datafusion::physical_plan::filter::FilterExec;
 use geoflow_engine::geoparquet::{BoundsFilter, prune_fields};
 use geoflow_engine::join::{SpatialJoinExec, push_bounds};
+use geoflow_engine::options::GeoflowOptions;
 
 use super::constant;
 
@@ -33,12 +34,16 @@ impl PhysicalOptimizerRule for SpatialPruningRule {
     fn optimize(
         &self,
         plan: Arc<dyn ExecutionPlan>,
-        _config: &ConfigOptions,
+        config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let dynamic = GeoflowOptions::of(config).join.dynamic_filter.is_on();
         plan.transform_up(|node| {
             let pruned: Option<Arc<dyn ExecutionPlan>> =
                 if let Some(join) = node.downcast_ref::<SpatialJoinExec>() {
-                    join.with_pruned_probe()?.map(|join| Arc::new(join) as _)
+                    match dynamic {
+                        true => join.with_pruned_probe()?.map(|join| Arc::new(join) as _),
+                        false => None,
+                    }
                 } else if let Some(filter) = node.downcast_ref::<FilterExec>() {
                     below_filter(&node, filter)?
                 } else {

@@ -17,8 +17,10 @@ use datafusion::physical_plan::joins::utils::{ColumnIndex, JoinFilter};
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec};
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use geoflow_engine::join::{SpatialJoinExec, choose_build_side};
+use geoflow_engine::options::{GeoflowOptions, JoinOptions};
 
 use super::conjunct::{self, SpatialFilter};
+use super::strategy::{self, Strategy};
 
 /// Replaces a join whose filter holds a spatial predicate by [`SpatialJoinExec`].
 ///
@@ -41,14 +43,15 @@ impl PhysicalOptimizerRule for SpatialJoinRule {
     fn optimize(
         &self,
         plan: Arc<dyn ExecutionPlan>,
-        _config: &ConfigOptions,
+        config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let options = &GeoflowOptions::of(config).join;
         // Bottom up, so that a join above another spatial join sees its estimates.
         plan.transform_up(|node| {
             let replaced = match node.downcast_ref::<NestedLoopJoinExec>() {
-                Some(join) => from_nested_loop(join)?,
+                Some(join) => from_nested_loop(join, options)?,
                 None => match node.downcast_ref::<HashJoinExec>() {
-                    Some(join) => from_hash_join(join)?,
+                    Some(join) => from_hash_join(join, options)?,
                     None => None,
                 },
             };
@@ -69,7 +72,10 @@ impl PhysicalOptimizerRule for SpatialJoinRule {
     }
 }
 
-fn from_nested_loop(join: &NestedLoopJoinExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+fn from_nested_loop(
+    join: &NestedLoopJoinExec,
+    options: &JoinOptions,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let Some(filter) = join.filter() else {
         return Ok(None);
     };
@@ -77,7 +83,7 @@ fn from_nested_loop(join: &NestedLoopJoinExec) -> Result<Option<Arc<dyn Executio
         return Ok(None);
     };
     let projection = join.projection().as_ref().map(|p| p.to_vec());
-    let side = build_side(join.left(), join.right())?;
+    let side = build_side(join.left(), join.right(), options)?;
     Ok(Some(Arc::new(SpatialJoinExec::try_new(
         Arc::clone(join.left()),
         Arc::clone(join.right()),
@@ -89,24 +95,25 @@ fn from_nested_loop(join: &NestedLoopJoinExec) -> Result<Option<Arc<dyn Executio
     )?)))
 }
 
-/// An equality beside the spatial predicate. Keys that pair a row with many others, such as a
-/// country's code, would make the hash join test all pairs of a country, so the index decides
-/// and the equality becomes a residual; but if the values of a key are known to be distinct on
-/// one side, each row meets one other by hash, which no index can better.
-fn from_hash_join(join: &HashJoinExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+/// An equality beside the spatial predicate: a hash join stays what it is, or the index finds the
+/// pairs and the equality becomes a residual, as [`strategy`] says.
+fn from_hash_join(
+    join: &HashJoinExec,
+    options: &JoinOptions,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let Some(filter) = join.filter() else {
         return Ok(None);
     };
-    if join.null_aware || has_distinct_key(join)? {
-        return Ok(None);
-    }
     let Some(SpatialFilter { on, residual }) = conjunct::split(filter)? else {
+        return Ok(None);
+    };
+    let Strategy::Index(reason) = strategy::choose(join, options.strategy)? else {
         return Ok(None);
     };
     let residual = with_equalities(join, residual)?;
     let projection = join.projection.as_ref().map(|p| p.to_vec());
-    let side = build_side(join.left(), join.right())?;
-    Ok(Some(Arc::new(SpatialJoinExec::try_new(
+    let side = build_side(join.left(), join.right(), options)?;
+    let join = SpatialJoinExec::try_new(
         Arc::clone(join.left()),
         Arc::clone(join.right()),
         on,
@@ -114,40 +121,23 @@ fn from_hash_join(join: &HashJoinExec) -> Result<Option<Arc<dyn ExecutionPlan>>>
         *join.join_type(),
         side,
         projection,
-    )?)))
+    )?;
+    Ok(Some(Arc::new(join.with_reason(reason))))
 }
 
-fn build_side(left: &Arc<dyn ExecutionPlan>, right: &Arc<dyn ExecutionPlan>) -> Result<JoinSide> {
+fn build_side(
+    left: &Arc<dyn ExecutionPlan>,
+    right: &Arc<dyn ExecutionPlan>,
+    options: &JoinOptions,
+) -> Result<JoinSide> {
+    if let Some(side) = options.build_side.side() {
+        return Ok(side);
+    }
     let statistics = StatisticsContext::new();
     let whole = StatisticsArgs::new();
     let left = statistics.compute(left.as_ref(), &whole)?;
     let right = statistics.compute(right.as_ref(), &whole)?;
     Ok(choose_build_side(&left, &right))
-}
-
-/// Whether statistics say that (nearly) every row of one side has a key of its own.
-fn has_distinct_key(join: &HashJoinExec) -> Result<bool> {
-    let context = StatisticsContext::new();
-    for (side, input) in [
-        (JoinSide::Left, join.left()),
-        (JoinSide::Right, join.right()),
-    ] {
-        let statistics = context.compute(input.as_ref(), &StatisticsArgs::new())?;
-        let Some(&rows) = statistics.num_rows.get_value() else {
-            continue;
-        };
-        let distinct = join.on().iter().any(|(left, right)| {
-            let key = if side == JoinSide::Left { left } else { right };
-            key.downcast_ref::<Column>()
-                .and_then(|c| statistics.column_statistics.get(c.index()))
-                .and_then(|c| c.distinct_count.get_value())
-                .is_some_and(|&distinct| distinct > 0 && distinct.saturating_mul(2) >= rows)
-        });
-        if distinct {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// The residual filter of a hash join, joined by its key equalities.

@@ -56,11 +56,11 @@ impl ExtensionPlanner for NearestJoinPlanner {
         let expr = |expr: &Expr, schema: &DFSchema| {
             planner.create_physical_expr(expr, schema, session, planning_ctx)
         };
-        let on = SpatialOn {
-            predicate: JoinPredicate::Nearest { k: node.k },
-            left: expr(&node.left_geometry, node.left.schema())?,
-            right: expr(&node.right_geometry, node.right.schema())?,
-        };
+        let on = SpatialOn::new(
+            JoinPredicate::Nearest { k: node.k },
+            expr(&node.left_geometry, node.left.schema())?,
+            expr(&node.right_geometry, node.right.schema())?,
+        );
         let filter = match &node.residual {
             None => None,
             Some(residual) => {

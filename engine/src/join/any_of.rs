@@ -1,0 +1,105 @@
+//! One batch of the probe side under all conditions of a join, each pair once.
+//!
+//! ```text
+//!  batch ──> condition 0: its index, its refinement ──────────────────────────> pairs
+//!        ──> condition 1: its index, its refinement ── less what 0 holds ─────> pairs
+//!        ──> condition 2: its index, its refinement ── less what 0 or 1 hold ─> pairs
+//! ```
+//!
+//! Nothing needs to be remembered of the pairs that went before: whether an earlier condition
+//! holds a pair, that condition says when asked.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use datafusion::common::JoinSide;
+use datafusion::error::Result;
+
+use super::build::BuildSide;
+use super::metrics::ProbeMetrics;
+use super::probe::{Pairs, Probing, Scratch, Search};
+use super::roles::Roles;
+
+/// What does not change from batch to batch.
+pub(super) struct AnyOf {
+    /// At least one.
+    pub conditions: Vec<Probing>,
+    pub probe_side: JoinSide,
+    pub roles: Roles,
+    pub metrics: ProbeMetrics,
+}
+
+/// A batch of the probe side.
+pub(super) struct ProbeRows {
+    pub batch: RecordBatch,
+    /// Which rows have a partner; empty when nobody asks.
+    pub matched: Vec<bool>,
+    searches: Vec<Search>,
+    /// The condition whose turn it is.
+    turn: usize,
+}
+
+impl AnyOf {
+    /// How many rows are probed together at least, where more neighbours make it cheaper.
+    pub(super) fn morsel(&self) -> usize {
+        self.conditions
+            .iter()
+            .map(Probing::morsel)
+            .max()
+            .unwrap_or(1)
+    }
+
+    /// Takes in a batch.
+    pub(super) fn start(&self, batch: RecordBatch, build: &BuildSide) -> Result<ProbeRows> {
+        let mut searches: Vec<Search> = Vec::with_capacity(self.conditions.len());
+        for (i, condition) in self.conditions.iter().enumerate() {
+            let shared = self.conditions[..i]
+                .iter()
+                .position(|other| other.geometry() == condition.geometry())
+                .map(|same| Arc::clone(&searches[same].geometry));
+            searches.push(condition.start(&batch, shared, build)?);
+        }
+        let matched = match self.roles.probe.needs_matches() {
+            true => vec![false; batch.num_rows()],
+            false => vec![],
+        };
+        Ok(ProbeRows {
+            batch,
+            matched,
+            searches,
+            turn: 0,
+        })
+    }
+
+    /// Finds and decides the next candidates. `pairs` is cleared, then holds pairs that satisfy
+    /// a condition; `false` when the batch is used up.
+    pub(super) fn advance(
+        &self,
+        rows: &mut ProbeRows,
+        build: &BuildSide,
+        scratch: &mut Scratch,
+        pairs: &mut Pairs,
+    ) -> Result<bool> {
+        let ProbeRows {
+            matched,
+            searches,
+            turn,
+            ..
+        } = rows;
+        while let Some(condition) = self.conditions.get(*turn) {
+            if condition.advance(&mut searches[*turn], matched, build, scratch, pairs)? {
+                // Where rows are marked and not put out, it does no harm to mark one twice.
+                if self.roles.emits_pairs() {
+                    for (earlier, search) in self.conditions[..*turn].iter().zip(&*searches) {
+                        earlier.remove_hits(search, build, scratch, pairs)?;
+                    }
+                }
+                self.metrics.matches.add(pairs.len());
+                return Ok(true);
+            }
+            *turn += 1;
+        }
+        pairs.clear();
+        Ok(false)
+    }
+}
