@@ -15,6 +15,7 @@ pub mod cluster;
 pub mod diagnose;
 mod exit;
 pub mod job;
+pub mod kubernetes;
 pub mod manifest;
 pub mod plan;
 pub mod profile;

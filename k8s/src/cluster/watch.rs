@@ -68,6 +68,12 @@ impl Watch {
         &self.pods.objects
     }
 
+    /// Adds a Job that was just created, before the watch tells of it.
+    pub fn remember(&mut self, job: Job) {
+        let name = job.metadata.name.clone().unwrap_or_default();
+        self.jobs.objects.entry(name).or_insert(job);
+    }
+
     /// Waits for the next change.
     ///
     /// # Errors

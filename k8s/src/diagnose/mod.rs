@@ -12,7 +12,7 @@
 mod creation;
 mod ended;
 mod finding;
-mod objects;
+pub(crate) mod objects;
 mod result;
 mod scheduling;
 mod waiting;
@@ -28,6 +28,7 @@ use k8s_openapi::api::core::v1::{Event, Pod};
 
 use crate::cluster::JobState;
 use crate::task::AttemptReport;
+pub(crate) use ended::died_of_memory;
 use finding::Symptom;
 
 /// What is known of one Kubernetes Job.

@@ -45,6 +45,14 @@ impl Patch {
     pub fn read(text: &str, name: &str) -> Result<Patch> {
         let value: Value = serde_saphyr::from_str(text)
             .map_err(|error| Error::Statement(format!("{name}: {error}")))?;
+        Patch::from_value(value, name)
+    }
+
+    /// A patch from its value.
+    ///
+    /// # Errors
+    /// What is no mapping.
+    pub fn from_value(value: Value, name: &str) -> Result<Patch> {
         if !value.is_object() {
             return Err(Error::Statement(format!(
                 "{name}: a patch is a mapping with the parts of a Job that change, such as spec"
@@ -54,6 +62,11 @@ impl Patch {
             name: name.to_string(),
             value,
         })
+    }
+
+    /// What was read.
+    pub fn value(&self) -> &Value {
+        &self.value
     }
 
     /// The patched Job.

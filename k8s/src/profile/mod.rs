@@ -25,10 +25,10 @@ use std::path::PathBuf;
 
 use k8s_openapi::api::core::v1::{Affinity, Toleration, TopologySpreadConstraint};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What was said about the cluster. Nothing is checked yet, and what was not said is empty.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Profile {
     /// Context of the kubeconfig; else its current one.
@@ -105,7 +105,7 @@ pub struct Profile {
 }
 
 /// A PersistentVolumeClaim, mounted into tasks.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Claim {
     /// Name of the claim, in the namespace of the tasks.
@@ -119,7 +119,7 @@ pub struct Claim {
 }
 
 /// A projected token of the service account, exchanged for credentials of object storage.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct WebIdentity {
     /// Role to assume.
