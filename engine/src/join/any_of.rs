@@ -21,6 +21,7 @@ use super::probe::{Pairs, Probing, Scratch, Search};
 use super::roles::Roles;
 
 /// What does not change from batch to batch.
+#[derive(Clone)]
 pub(super) struct AnyOf {
     /// At least one.
     pub conditions: Vec<Probing>,

@@ -26,7 +26,7 @@ use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::union::UnionExec;
 
-use super::build::BuildSide;
+use super::collect::Built;
 use super::exec::SpatialJoinExec;
 use super::on::{JoinDistance, JoinPredicate, SpatialOn};
 use super::roles::Roles;
@@ -55,14 +55,21 @@ pub(super) fn may_prune(on: &SpatialOn, roles: Roles, build_side: JoinSide) -> b
 ///
 /// They are at most `most` for each condition: every row group is compared with all of them, so not
 /// too many; but two towns far apart must not claim the land between them.
-pub(super) fn publish(filter: &BoundsFilter, build: &BuildSide, on: &SpatialOn, most: usize) {
+pub(super) fn publish(filter: &BoundsFilter, build: &Built, on: &SpatialOn, most: usize) {
     let mut all = vec![];
-    for (index, condition) in build.indexes.iter().zip(on.conditions()) {
+    for (i, condition) in on.conditions().enumerate() {
         // EMPTY has no place, and two of them may be equal.
-        if !index.empties.is_empty() {
+        let (tree, has_empties) = match build {
+            Built::Whole(build) => {
+                let index = &build.indexes[i];
+                (&index.tree, !index.empties.is_empty())
+            }
+            Built::Spilled(spilled) => (&spilled.finders[i], spilled.has_empties(i)),
+        };
+        if has_empties {
             return;
         }
-        let mut rectangles = index.tree.rectangles(most.max(1));
+        let mut rectangles = tree.rectangles(most.max(1));
         if let JoinPredicate::DWithin(JoinDistance::Constant(Some(distance))) = condition.predicate
         {
             for rectangle in &mut rectangles {

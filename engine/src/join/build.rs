@@ -1,4 +1,4 @@
-//! The build side: collected from all partitions at once, then indexed.
+//! The build side: what was collected, indexed.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -6,30 +6,20 @@ use std::sync::{Arc, OnceLock};
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, Float64Type, SchemaRef};
-use datafusion::common::JoinSide;
-use datafusion::common::runtime::JoinSet;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::TaskContext;
-use datafusion::execution::memory_pool::{
-    MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
-};
+use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool, MemoryReservation};
 use datafusion::physical_expr::PhysicalExprRef;
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_plan::{
-    ExecutionPlan, ExecutionPlanProperties, SendableRecordBatchStream,
-};
-use futures::StreamExt;
 
+use super::collect::{Collected, Collector, Located, Locator};
 use super::grid::{Coverage, PointGrid};
-use super::metrics::BuildMetrics;
-use super::on::SpatialOn;
 use super::roles::Roles;
 use super::rtree::PackedRTree;
+use crate::Error;
 use crate::geometry::{Bounds, GeometryArray, GeometryType};
 use crate::options::{Fraction, JoinOptions};
 use crate::predicate::{PrepareOptions, PreparedSet};
-use crate::{Error, error};
 
 /// The collected and indexed side of a join, shared by all probe partitions.
 #[derive(Debug)]
@@ -151,37 +141,6 @@ impl BuildSide {
     }
 }
 
-/// One batch of the build side with what was computed from it in its own task.
-struct Collected {
-    batch: RecordBatch,
-    /// One for each condition of the join.
-    located: Vec<Located>,
-}
-
-/// What one condition asks of a batch.
-struct Located {
-    geometry: ArrayRef,
-    bounds: Arc<[Bounds]>,
-    distances: Option<Vec<f64>>,
-}
-
-/// What the tasks that collect need to know.
-#[derive(Clone)]
-struct Collector {
-    /// One for each condition of the join.
-    locators: Vec<Locator>,
-    metrics: BuildMetrics,
-}
-
-/// Where one condition finds its geometry and its distance.
-#[derive(Clone)]
-struct Locator {
-    geometry: PhysicalExprRef,
-    geometry_type: GeometryType,
-    distance: Option<PhysicalExprRef>,
-    joins_empties: bool,
-}
-
 /// How the build side is made and used.
 #[derive(Debug, Clone)]
 pub(super) struct BuildOptions {
@@ -192,145 +151,26 @@ pub(super) struct BuildOptions {
     pub settings: JoinOptions,
 }
 
-/// Runs all partitions of `plan` and indexes what they yield.
-pub(super) async fn collect(
-    plan: Arc<dyn ExecutionPlan>,
-    on: SpatialOn,
-    side: JoinSide,
-    options: BuildOptions,
-    metrics: BuildMetrics,
-    context: Arc<TaskContext>,
-) -> Result<BuildSide> {
-    let schema = plan.schema();
-    let locator = |condition: &SpatialOn| {
-        let geometry = Arc::clone(condition.geometry(side));
-        Ok(Locator {
-            geometry_type: geometry_type(&geometry, &schema)?,
-            geometry,
-            distance: condition.distance_of(side).cloned(),
-            joins_empties: condition.joins_empties(),
-        })
-    };
-    let collector = Collector {
-        locators: on.conditions().map(locator).collect::<Result<_>>()?,
-        metrics,
-    };
-    let reservation =
-        Arc::new(MemoryConsumer::new("SpatialJoinBuild").register(context.memory_pool()));
-
-    let partitions = plan.output_partitioning().partition_count();
-    let mut tasks = JoinSet::new();
-    for partition in 0..partitions {
-        let stream = plan.execute(partition, Arc::clone(&context))?;
-        let collector = collector.clone();
-        let reservation = Arc::clone(&reservation);
-        tasks.spawn(async move {
-            let collected = collector.collect(stream, &reservation).await;
-            collected.map(|batches| (partition, batches))
-        });
-    }
-    let mut by_partition = Vec::with_capacity(partitions);
-    while let Some(done) = tasks.join_next().await {
-        by_partition.push(done.map_err(|e| DataFusionError::ExecutionJoin(Box::new(e)))??);
-    }
-    // The order of rows must not depend on which task was quicker.
-    by_partition.sort_by_key(|(partition, _)| *partition);
-    let batches: Vec<Collected> = by_partition.into_iter().flat_map(|(_, b)| b).collect();
-
-    let timer = collector.metrics.build_time.clone();
-    let _timer = timer.timer();
-    index(
-        schema,
-        batches,
-        collector,
-        options,
-        (context.memory_pool(), &reservation),
-    )
+/// What the memory of an index is taken from.
+pub(super) struct Memory<'a> {
+    pub pool: &'a Arc<dyn MemoryPool>,
+    /// Grows by what is prepared, and passes to the index.
+    pub reservation: &'a MemoryReservation,
+    /// Whether room for the rows and their trees was made elsewhere; else it is made here.
+    pub has_room: bool,
 }
 
-impl Collector {
-    async fn collect(
-        &self,
-        mut stream: SendableRecordBatchStream,
-        reservation: &MemoryReservation,
-    ) -> Result<Vec<Collected>> {
-        let mut batches = vec![];
-        while let Some(batch) = stream.next().await {
-            let batch = batch?;
-            if batch.num_rows() == 0 {
-                continue;
-            }
-            reservation.try_grow(
-                get_record_batch_memory_size(&batch)
-                    + self.locators.len()
-                        * (batch.num_rows() * size_of::<Bounds>()
-                            + PackedRTree::estimate_size(batch.num_rows())),
-            )?;
-            let _timer = self.metrics.build_time.timer();
-            self.metrics.build_input_batches.add(1);
-            self.metrics.build_input_rows.add(batch.num_rows());
-            batches.push(self.examine(batch)?);
-        }
-        Ok(batches)
-    }
-
-    fn examine(&self, batch: RecordBatch) -> Result<Collected> {
-        let rows = batch.num_rows();
-        let mut located: Vec<Located> = Vec::with_capacity(self.locators.len());
-        for (i, locator) in self.locators.iter().enumerate() {
-            let distances = match &locator.distance {
-                Some(expr) => Some(evaluate_distances(expr, &batch)?),
-                None => None,
-            };
-            if let Some(same) = self.first_with_geometry(i) {
-                located.push(Located {
-                    geometry: Arc::clone(&located[same].geometry),
-                    bounds: Arc::clone(&located[same].bounds),
-                    distances,
-                });
-                continue;
-            }
-            let geometry = locator.geometry.evaluate(&batch)?.into_array(rows)?;
-            let view = GeometryArray::try_new(&geometry, &locator.geometry_type)?;
-            let bounds = (0..rows)
-                .map(|row| view.bounds(row))
-                .collect::<error::Result<Arc<[_]>>>()
-                .map_err(|e| name_column(e, &locator.geometry))?;
-            located.push(Located {
-                geometry,
-                bounds,
-                distances,
-            });
-        }
-        Ok(Collected { batch, located })
-    }
-
-    /// The first condition, before the `i`th, with the same geometry as that.
-    fn first_with_geometry(&self, i: usize) -> Option<usize> {
-        let geometry = &self.locators[i].geometry;
-        self.locators[..i]
-            .iter()
-            .position(|other| other.geometry.eq(geometry))
-    }
-
-    /// The first condition, before the `i`th, with the same geometry and distance as that.
-    fn first_with_rectangles(&self, i: usize) -> Option<usize> {
-        let Locator {
-            geometry, distance, ..
-        } = &self.locators[i];
-        self.locators[..i]
-            .iter()
-            .position(|other| other.geometry.eq(geometry) && other.distance.eq(distance))
-    }
-}
-
-fn index(
+/// Indexes rows, in the order of `batches`.
+pub(super) fn index(
     schema: SchemaRef,
     batches: Vec<Collected>,
-    collector: Collector,
-    options: BuildOptions,
-    (pool, reservation): (&Arc<dyn MemoryPool>, &MemoryReservation),
+    collector: &Collector,
+    options: &BuildOptions,
+    memory: &Memory<'_>,
 ) -> Result<BuildSide> {
+    let Memory {
+        pool, reservation, ..
+    } = *memory;
     let rows: usize = batches.iter().map(|b| b.batch.num_rows()).sum();
     if u32::try_from(rows).is_err() {
         return Err(Error::Environment {
@@ -362,8 +202,11 @@ fn index(
         .map(|d| d.capacity() * size_of::<f64>())
         .sum();
 
-    let (batch, arrays) = concat_sides(&schema, batches, &collector, rows)?;
-    reservation.try_resize(get_record_batch_memory_size(&batch) + tree_bytes + distance_bytes)?;
+    let (batch, arrays) = concat_sides(&schema, batches, collector, rows)?;
+    if !memory.has_room {
+        let bytes = get_record_batch_memory_size(&batch) + tree_bytes + distance_bytes;
+        reservation.try_resize(bytes)?;
+    }
     let mut geometries: Vec<(Arc<PreparedSet>, GeometryArray)> = vec![];
     for (i, locator) in collector.locators.iter().enumerate() {
         geometries.push(match collector.first_with_geometry(i) {
@@ -434,20 +277,11 @@ impl Placed {
         };
         let mut row = 0u32;
         for located in batches.iter().map(|b| &b.located[i]) {
-            for (i, bounds) in located.bounds.iter().enumerate() {
-                let distance = located.distances.as_ref().map(|d| d[i]);
-                // A negative distance, or none, holds no pair: the row needs no entry.
-                let reach = distance.unwrap_or(0.0);
-                if bounds.is_empty() {
-                    if locator.joins_empties && !located.geometry.is_null(i) {
-                        placed.empties.push(row);
-                    }
-                } else if reach >= 0.0 {
-                    let bounds = match distance {
-                        Some(d) => bounds.expand(d),
-                        None => *bounds,
-                    };
-                    placed.entries.push((row, bounds));
+            for i in 0..located.bounds.len() {
+                if let Some(place) = located.place(i) {
+                    placed.entries.push((row, place));
+                } else if locator.joins_empties && located.is_empty(i) {
+                    placed.empties.push(row);
                 }
                 row += 1;
             }

@@ -24,19 +24,20 @@ use datafusion::physical_plan::{
     PlanProperties, SendableRecordBatchStream,
 };
 use futures::FutureExt;
-use futures::future::{BoxFuture, Shared};
-use parking_lot::Mutex;
 
 use super::any_of::AnyOf;
 use super::bounds;
-use super::build::{self, BuildOptions, BuildSide, geometry_type};
+use super::build::{BuildOptions, geometry_type};
+use super::collect::BuildTask;
+use super::execution::{JoinRun, RunSlot};
 use super::metrics::{BuildMetrics, ProbeMetrics};
 use super::on::{JoinPredicate, SpatialOn};
 use super::output::OutputBuilder;
 use super::probe::Probing;
 use super::roles::{Role, Roles};
+use super::spill::ProbeInputs;
 use super::statistics;
-use super::stream::JoinStream;
+use super::stream::JoinParts;
 use crate::geoparquet::BoundsFilter;
 use crate::options::GeoflowOptions;
 
@@ -58,14 +59,12 @@ pub struct SpatialJoinExec {
     columns: Vec<ColumnIndex>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
-    build: Mutex<Option<SharedBuild>>,
+    run: RunSlot,
     /// Tells the scan of the probe side where the build side lies.
     bounds_filter: Option<Arc<BoundsFilter>>,
     /// Why the join is by index, where it could have been by hash.
     reason: Option<Arc<str>>,
 }
-
-type SharedBuild = Shared<BoxFuture<'static, Result<Arc<BuildSide>, Arc<DataFusionError>>>>;
 
 impl SpatialJoinExec {
     /// A join of `left` and `right`. The columns of `filter` are those of the inputs;
@@ -112,7 +111,7 @@ impl SpatialJoinExec {
             columns,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
-            build: Mutex::new(None),
+            run: RunSlot::default(),
             bounds_filter: None,
             reason: None,
         })
@@ -269,11 +268,11 @@ impl SpatialJoinExec {
         })
     }
 
-    /// The build side: collected by whichever partition asks first, awaited by all.
-    fn shared_build(&self, partition: usize, context: &Arc<TaskContext>) -> SharedBuild {
-        let mut shared = self.build.lock();
-        if let Some(build) = shared.as_ref() {
-            return build.clone();
+    /// The run that is under way, or a new one.
+    fn shared_run(&self, partition: usize, context: &Arc<TaskContext>) -> Arc<JoinRun> {
+        let mut slot = self.run.lock();
+        if let Some(run) = slot.as_ref() {
+            return Arc::clone(run);
         }
         let (build_plan, probe_plan) = self.sides();
         let (filter, on) = (self.bounds_filter.clone(), self.on.clone());
@@ -283,28 +282,29 @@ impl SpatialJoinExec {
         }
         let settings = GeoflowOptions::of_task(context).join.clone();
         let rectangles = settings.dynamic_filter_rectangles;
-        let build = build::collect(
-            Arc::clone(build_plan),
-            self.on.clone(),
-            self.build_side,
-            BuildOptions {
-                probe_partitions: probe_plan.output_partitioning().partition_count(),
+        let partitions = probe_plan.output_partitioning().partition_count();
+        let task = BuildTask {
+            plan: Arc::clone(build_plan),
+            on: self.on.clone(),
+            side: self.build_side,
+            options: BuildOptions {
+                probe_partitions: partitions,
                 roles: self.roles(),
                 settings,
             },
-            BuildMetrics::new(&self.metrics, partition),
-            Arc::clone(context),
-        )
-        .map(move |built| {
-            if let (Some(filter), Ok(build)) = (&filter, &built) {
-                bounds::publish(filter, build, &on, rectangles);
+            metrics: BuildMetrics::new(&self.metrics, partition),
+            context: Arc::clone(context),
+        };
+        let build = task.run().map(move |built| {
+            if let (Some(filter), Ok(built)) = (&filter, &built) {
+                bounds::publish(filter, built, &on, rectangles);
             }
-            built.map(Arc::new).map_err(Arc::new)
-        })
-        .boxed()
-        .shared();
-        *shared = Some(build.clone());
-        build
+            built
+        });
+        let inputs = ProbeInputs::new(Arc::clone(probe_plan));
+        let run = Arc::new(JoinRun::new(build.boxed(), inputs, partitions));
+        *slot = Some(Arc::clone(&run));
+        run
     }
 }
 
@@ -414,8 +414,8 @@ impl ExecutionPlan for SpatialJoinExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let (_, probe_plan) = self.sides();
-        let shared = self.shared_build(partition, &context);
+        let run = self.shared_run(partition, &context);
+        run.inputs.open(partition, &context)?;
         let schema = self.schema();
         let columns = match &self.projection {
             None => self.columns.clone(),
@@ -424,17 +424,14 @@ impl ExecutionPlan for SpatialJoinExec {
                 .map(|&i| self.columns[i].clone())
                 .collect(),
         };
-        let stream = JoinStream {
-            build: shared
-                .map(|built| built.map_err(DataFusionError::Shared))
-                .boxed(),
-            input: probe_plan.execute(partition, Arc::clone(&context))?,
+        let parts = JoinParts {
             probing: self.probing(partition)?,
             filter: self.filter.clone(),
             output: OutputBuilder::new(Arc::clone(&schema), columns, self.build_side),
             batch_size: context.session_config().batch_size(),
+            schema,
         };
-        Ok(stream.into_stream(schema))
+        Ok(run.stream(partition, parts, Arc::clone(&self.run)))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

@@ -1,7 +1,7 @@
 //! What `EXPLAIN ANALYZE` shows of a spatial join.
 
 use datafusion::physical_plan::metrics::{
-    BaselineMetrics, Count, ExecutionPlanMetricsSet, Gauge, MetricBuilder, Time,
+    BaselineMetrics, Count, ExecutionPlanMetricsSet, Gauge, MetricBuilder, SpillMetrics, Time,
 };
 
 /// Metrics of the build side; counted once, by the partition that builds.
@@ -17,6 +17,13 @@ pub(super) struct BuildMetrics {
     pub build_mem_used: Gauge,
     /// Bytes of the R-tree.
     pub index_size: Gauge,
+    /// Cells that the build side was cut into, because it did not fit into memory.
+    pub spill_cells: Count,
+    /// Times that rows of a cell were indexed and joined; more than there are cells where some did not
+    /// fit at once.
+    pub spill_passes: Count,
+    /// Files, bytes and rows of both sides on disk.
+    pub spill: SpillMetrics,
 }
 
 impl BuildMetrics {
@@ -28,6 +35,9 @@ impl BuildMetrics {
             build_input_batches: new().counter("build_input_batches", partition),
             build_mem_used: new().gauge("build_mem_used", partition),
             index_size: new().gauge("index_size", partition),
+            spill_cells: new().counter("spill_cells", partition),
+            spill_passes: new().counter("spill_passes", partition),
+            spill: SpillMetrics::new(set, partition),
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) const TILE: usize = 64;
 
 /// Lower bounds are computed in doubles and compared with distances that are, too: this much of
 /// them is given away for rounding.
-const SLACK: f64 = 1.0 - 1e-14;
+pub(super) const SLACK: f64 = 1.0 - 1e-14;
 
 /// Finds nearest rows; its buffers are reused from tile to tile.
 #[derive(Debug, Default)]
@@ -155,7 +155,7 @@ impl NearestSearch {
 
 /// The least distance between points of two rectangles.
 #[inline]
-fn least_distance(a: &Bounds, b: &Bounds) -> f64 {
+pub(super) fn least_distance(a: &Bounds, b: &Bounds) -> f64 {
     let dx = (a.min_x - b.max_x).max(b.min_x - a.max_x).max(0.0);
     let dy = (a.min_y - b.max_y).max(b.min_y - a.max_y).max(0.0);
     (dx * dx + dy * dy).sqrt()

@@ -24,6 +24,7 @@ pub(super) enum Rows<'a> {
 }
 
 /// Builds output batches, gathering the projected columns alone.
+#[derive(Clone)]
 pub(super) struct OutputBuilder {
     schema: SchemaRef,
     columns: Vec<ColumnIndex>,

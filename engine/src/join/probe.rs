@@ -27,6 +27,7 @@ const CHUNK: usize = 16_384;
 const NEAREST_MORSEL: usize = 1 << 18;
 
 /// What does not change from batch to batch.
+#[derive(Clone)]
 pub(super) struct Probing {
     /// The condition; its alternatives are not looked at.
     pub on: SpatialOn,
@@ -73,23 +74,20 @@ impl Probing {
         &build.indexes[self.nth]
     }
 
-    /// Takes in a batch: geometry, distances, and the order in which rows are probed. `shared` is the
-    /// geometry, where another condition has looked at the same.
-    pub(super) fn start(
+    /// The geometries of a batch, which may be `shared`, and the distances of its rows where the probe
+    /// side has any: one for all rows if constant, else one a row.
+    pub(super) fn examine(
         &self,
         batch: &RecordBatch,
         shared: Option<Arc<ProbeBatch>>,
-        build: &BuildSide,
-    ) -> Result<Search> {
-        let rows = batch.num_rows();
-        let expr = self.geometry();
-        let invalid = |e: Error| name_column(e, expr);
+    ) -> Result<(Arc<ProbeBatch>, Option<Vec<f64>>)> {
         let geometry = match shared {
             Some(shared) => shared,
             None => {
-                let array = expr.evaluate(batch)?.into_array(rows)?;
+                let expr = self.geometry();
+                let array = expr.evaluate(batch)?.into_array(batch.num_rows())?;
                 let view = GeometryArray::try_new(&array, &self.geometry_type)?;
-                Arc::new(ProbeBatch::try_new(view).map_err(invalid)?)
+                Arc::new(ProbeBatch::try_new(view).map_err(|e| name_column(e, expr))?)
             }
         };
         let distances = match &self.on.predicate {
@@ -99,7 +97,42 @@ impl Probing {
                 None => None,
             },
         };
+        Ok((geometry, distances))
+    }
 
+    /// The rectangle of a row.
+    pub(super) fn bounds(&self, geometry: &ProbeBatch, row: usize) -> Result<Bounds> {
+        let invalid = |e: Error| name_column(e, self.geometry());
+        geometry.bounds(row).map_err(invalid)
+    }
+
+    /// Where a row with these bounds may have partners; `None` if its distance holds no pair.
+    pub(super) fn place(
+        &self,
+        bounds: &Bounds,
+        distances: Option<&[f64]>,
+        row: usize,
+    ) -> Option<Bounds> {
+        // `None` if the predicate has no distance or the build side brings it.
+        let reach = match distances {
+            None => return Some(*bounds),
+            Some([constant]) => *constant,
+            Some(all) => all[row],
+        };
+        (reach >= 0.0).then(|| bounds.expand(reach))
+    }
+
+    /// Takes in a batch: geometry, distances, and the order in which rows are probed. `shared` is the
+    /// geometry, where another condition has looked at the same.
+    pub(super) fn start(
+        &self,
+        batch: &RecordBatch,
+        shared: Option<Arc<ProbeBatch>>,
+        build: &BuildSide,
+    ) -> Result<Search> {
+        let rows = batch.num_rows();
+        let (geometry, distances) = self.examine(batch, shared)?;
+        let invalid = |e: Error| name_column(e, self.geometry());
         let index = self.index(build);
         let path = match self.grid_plan(&geometry) {
             Some((coverage, reach)) if self.grid(index, rows, coverage, reach).is_some() => {
@@ -335,16 +368,8 @@ impl Probing {
                 return false;
             };
             *next += 1;
-            // `None` if the predicate has no distance or the build side brings it.
-            let reach = match distances.as_deref() {
-                None => None,
-                Some([constant]) => Some(*constant),
-                Some(all) => Some(all[*row as usize]),
-            };
-            let bounds = match reach {
-                None => *bounds,
-                Some(d) if d >= 0.0 => bounds.expand(d),
-                Some(_) => continue,
+            let Some(bounds) = self.place(bounds, distances.as_deref(), *row as usize) else {
+                continue;
             };
             index.tree.query(&bounds, stack, |other| {
                 if !(skip_visited && build.is_visited(other)) {

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use arrow::array::{BooleanArray, RecordBatch, UInt32Array};
+use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::{BatchCoalescer, concat_batches};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::JoinSide;
@@ -20,23 +20,57 @@ use super::build::BuildSide;
 use super::output::{OutputBuilder, Rows, apply_residual};
 use super::probe::{Pairs, Scratch};
 use super::roles::Role;
+use super::spill::Settle;
 
 /// Resolves to the build side that all partitions share.
 pub(super) type BuildFuture = Pin<Box<dyn Future<Output = Result<Arc<BuildSide>>> + Send>>;
 
-/// Joins one partition of the probe side with the build side.
-pub(super) struct JoinStream {
-    pub build: BuildFuture,
-    pub input: SendableRecordBatchStream,
+/// How rows of the two sides are joined and put out.
+#[derive(Clone)]
+pub(super) struct JoinParts {
     pub probing: AnyOf,
     pub filter: Option<JoinFilter>,
     pub output: OutputBuilder,
     pub batch_size: usize,
+    /// Of the output.
+    pub schema: SchemaRef,
+}
+
+/// Joins one partition of the probe side with the build side.
+pub(super) struct JoinStream {
+    build: BuildFuture,
+    input: SendableRecordBatchStream,
+    probing: AnyOf,
+    filter: Option<JoinFilter>,
+    output: OutputBuilder,
+    batch_size: usize,
+    schema: SchemaRef,
+    /// Decides on rows that are seen elsewhere as well; `None` if they are not.
+    settle: Option<Settle>,
 }
 
 impl JoinStream {
+    pub(super) fn new(
+        parts: JoinParts,
+        build: BuildFuture,
+        input: SendableRecordBatchStream,
+        settle: Option<Settle>,
+    ) -> Self {
+        Self {
+            build,
+            input,
+            probing: parts.probing,
+            filter: parts.filter,
+            output: parts.output,
+            batch_size: parts.batch_size,
+            schema: parts.schema,
+            settle,
+        }
+    }
+
     /// Starts when first polled.
-    pub(super) fn into_stream(self, schema: SchemaRef) -> SendableRecordBatchStream {
+    pub(super) fn into_stream(self) -> SendableRecordBatchStream {
+        let schema = Arc::clone(&self.schema);
         let mut coalescer = BatchCoalescer::new(Arc::clone(&schema), self.batch_size);
         // Batches that are large already pass through without being copied.
         coalescer.set_biggest_coalesce_batch_size(Some(self.batch_size / 2));
@@ -109,7 +143,8 @@ impl Machine {
                 State::Waiting => {
                     let build = (&mut self.stream.build).await?;
                     let roles = self.stream.probing.roles;
-                    if build.is_hopeless() && roles.needs_build_rows() {
+                    let hopeless = build.is_hopeless() && self.stream.settle.is_none();
+                    if hopeless && roles.needs_build_rows() {
                         self.after_probe(build)
                     } else {
                         State::Fetching(build)
@@ -194,7 +229,7 @@ impl Machine {
         }
         let probing = &self.stream.probing;
         if !probing.advance(&mut rows, &build, &mut self.scratch, &mut pairs)? {
-            self.finish_batch(&rows)?;
+            self.finish_batch(&mut rows)?;
             return Ok(State::Fetching(build));
         }
         if let Some(filter) = &self.stream.filter {
@@ -217,12 +252,28 @@ impl Machine {
     }
 
     /// Rows of the probe side that are put out once: preserved, semi, anti, mark.
-    fn finish_batch(&mut self, rows: &ProbeRows) -> Result<()> {
+    fn finish_batch(&mut self, rows: &mut ProbeRows) -> Result<()> {
         let role = self.stream.probing.roles.probe;
-        let Some(selected) = select(role, 0, rows.matched.len(), |row| rows.matched[row]) else {
+        let settle = self.stream.settle.as_mut();
+        let decided = settle.and_then(|s| s.settle(&rows.batch, &mut rows.matched));
+        let Some(mut selected) = select(role, 0, rows.matched.len(), |row| rows.matched[row])
+        else {
             return Ok(());
         };
-        let mark = (role == Role::Mark).then(|| BooleanArray::from(rows.matched.clone()));
+        if let Some(decided) = decided {
+            let decided = selected
+                .values()
+                .iter()
+                .filter(|row| decided[**row as usize]);
+            selected = UInt32Array::from_iter_values(decided.copied());
+        }
+        let mark = (role == Role::Mark).then(|| {
+            let rows = selected
+                .values()
+                .iter()
+                .map(|row| rows.matched[*row as usize]);
+            rows.map(Some).collect()
+        });
         self.ready.push_back(self.stream.output.batch(
             selected.len(),
             Rows::Null,
@@ -272,7 +323,7 @@ impl Machine {
 }
 
 /// The rows of `from..to` that a role puts out on their own; `None` for no rows.
-fn select(
+pub(super) fn select(
     role: Role,
     from: usize,
     to: usize,
