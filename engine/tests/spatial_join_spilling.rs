@@ -165,7 +165,7 @@ async fn check(seed: u64, tally: &mut Tally) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_join_type_and_predicate_equals_a_nested_loop() {
     let mut tally = Tally::default();
-    for seed in seeds(12) {
+    for seed in seeds(5) {
         check(seed, &mut tally).await;
     }
     println!("{tally}");
@@ -252,7 +252,7 @@ async fn check_nearest(seed: u64, tally: &mut Tally) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nearest_rows_are_those_of_a_full_sort() {
     let mut tally = Tally::default();
-    for seed in seeds(40) {
+    for seed in seeds(25) {
         check_nearest(seed, &mut tally).await;
     }
     println!("{tally}");
