@@ -1,7 +1,7 @@
 //! The geoflow command line.
 //!
 //! ```text
-//!  argv -> args (parses, opens nothing) -> settings (resolves) -> command (query, info)
+//!  argv -> args (parses, opens nothing) -> settings (resolves) -> command (query, info, ...)
 //!                                                                    |
 //!                            stdout: data     <-   printer   <-   result or failure
 //!                            stderr: the rest                        |
@@ -13,6 +13,7 @@
 mod args;
 mod error;
 mod exit;
+mod functions;
 mod info;
 mod interrupt;
 mod output;

@@ -138,6 +138,9 @@ impl<'a> Run<'a> {
             .create_physical_plan()
             .await
             .map_err(|e| from_datafusion(&e))?;
+        for notice in session.notices() {
+            self.printer.note(&notice);
+        }
         self.timing.plan += started.elapsed();
         tracing::info!("planned in {:?}", self.timing.plan);
         tracing::debug!(

@@ -45,7 +45,12 @@ impl Session {
 
     /// Plans one statement; nothing runs.
     pub(crate) async fn plan(&self, statement: Statement) -> Result<LogicalPlan, DataFusionError> {
-        self.context().state().statement_to_plan(statement).await
+        self.session.plan(statement).await
+    }
+
+    /// What planning did that the user should know.
+    pub(crate) fn notices(&self) -> Vec<String> {
+        self.session.take_notices()
     }
 
     /// Names what may have been meant by a name that stands for nothing.
@@ -55,10 +60,9 @@ impl Session {
             Some(Unknown::Function(name)) => {
                 match nearest_function(&name, &self.function_names()) {
                     Some(near) => failure.with_hint_if_none(format!("did you mean `{near}`?")),
-                    None if name.to_lowercase().starts_with("st_") => failure.with_hint_if_none(
-                        "list what there is with SELECT DISTINCT routine_name FROM information_schema.routines \
-                         WHERE starts_with(routine_name, 'st_')",
-                    ),
+                    None if name.to_lowercase().starts_with("st_") => {
+                        failure.with_hint_if_none("geoflow functions lists the spatial functions")
+                    }
                     None => failure.with_hint_if_none("SHOW FUNCTIONS lists all there are"),
                 }
             }

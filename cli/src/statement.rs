@@ -3,7 +3,6 @@
 use datafusion::config::SqlParserOptions;
 use datafusion::sql::parser::{DFParserBuilder, Statement as SqlStatement};
 use datafusion::sql::sqlparser::ast;
-use datafusion::sql::sqlparser::dialect::dialect_from_str;
 
 use crate::error::{Failure, Result, from_datafusion};
 use crate::sql_text::SqlText;
@@ -41,7 +40,7 @@ pub(crate) struct Statement {
 pub(crate) fn parse(texts: &[SqlText], options: &SqlParserOptions) -> Result<Vec<Statement>> {
     let mut statements = Vec::new();
     for (index, text) in texts.iter().enumerate() {
-        let dialect = dialect_from_str(options.dialect)
+        let dialect = geoflow_sql::dialect(options)
             .ok_or_else(|| Failure::user(format!("unknown SQL dialect {}", options.dialect)))?;
         let parsed = DFParserBuilder::new(text.text.as_str())
             .with_dialect(dialect.as_ref())
@@ -75,6 +74,10 @@ fn yields(statement: &SqlStatement) -> Yield {
             | ast::Statement::ShowCreate { .. }
             | ast::Statement::ExplainTable { .. }
             | ast::Statement::Execute { .. } => Yield::Rows,
+            ast::Statement::Explain {
+                describe_alias: ast::DescribeAlias::Describe | ast::DescribeAlias::Desc,
+                ..
+            } => Yield::Rows,
             ast::Statement::Explain { .. } => Yield::Plan,
             ast::Statement::Insert(_)
             | ast::Statement::Update { .. }

@@ -37,8 +37,8 @@ config_namespace! {
         pub on_invalid: OnInvalid, default = OnInvalid::Error
 
         /// What happens when geometries of two known, different coordinate reference systems meet
-        /// in one function or join: `error` refuses the statement, `ignore` compares their
-        /// coordinates as they are.
+        /// in one function, join or union: `error` refuses the statement, `transform` brings
+        /// the right side into the system of the left and says so, `ignore` compares their coordinates as they are.
         pub crs_mismatch: CrsMismatch, default = CrsMismatch::Error
 
         /// How spatial joins are planned and run.

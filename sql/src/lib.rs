@@ -9,10 +9,15 @@
 //! # }
 //! ```
 
+mod dialect;
 pub mod functions;
 pub mod join;
+pub mod labels;
 pub mod object_store;
+mod operators;
 mod session;
+mod show;
 pub mod url_table;
 
+pub use dialect::dialect;
 pub use session::{Session, SessionBuilder};

@@ -3,25 +3,34 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use datafusion::common::plan_err;
 use datafusion::dataframe::DataFrame;
 use datafusion::error::Result;
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::optimizer::{Optimizer, OptimizerRule};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::analyzer::Analyzer;
+use datafusion::optimizer::{AnalyzerRule, Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::parser::{DFParserBuilder, Statement};
 use geoflow_engine::geoparquet::GeoParquetFormatFactory;
 use geoflow_engine::options::GeoflowOptions;
 
+use crate::dialect::dialect;
 use crate::functions;
 use crate::join::{
     JoinStrategyRule, NearestJoinRule, SpatialJoinRule, SpatialPruningRule, SpatialQueryPlanner,
     nearest_function,
 };
+use crate::labels::{GeometryRule, GeometryTypes, Notices, bare_function, hide_labels};
 use crate::object_store::LazyObjectStoreRegistry;
+use crate::operators::SpatialOperators;
+use crate::show;
 use crate::url_table::{ParquetTableFactory, enable_url_tables};
 
 /// How many of the greatest memory users an out-of-memory message names.
@@ -101,6 +110,7 @@ impl SessionBuilder {
             );
         }
 
+        let notices = Notices::default();
         let mut state = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::new(runtime.build()?))
@@ -109,16 +119,29 @@ impl SessionBuilder {
                 "PARQUET".to_owned(),
                 Arc::new(ParquetTableFactory::default()),
             )
+            .with_type_planner(Arc::new(GeometryTypes::default()))
+            .with_analyzer_rules(analyzer_rules(&notices))
             .with_optimizer_rules(logical_rules())
             .with_query_planner(Arc::new(SpatialQueryPlanner::default()))
             .with_physical_optimizer_rules(physical_rules())
             .build();
+        state.register_expr_planner(Arc::new(SpatialOperators::default()))?;
         state.register_file_format(Arc::new(GeoParquetFormatFactory::new()), true)?;
         let context = enable_url_tables(SessionContext::new_with_state(state));
         functions::register(&context)?;
         context.register_udf(nearest_function());
-        Ok(Session { context })
+        context.register_udf(bare_function());
+        Ok(Session { context, notices })
     }
+}
+
+/// DataFusion's analyzer rules, between those that look after geometries.
+fn analyzer_rules(notices: &Notices) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    let rule = Arc::new(GeometryRule::new(notices.clone()));
+    let mut rules = Analyzer::new().rules;
+    rules.insert(0, Arc::clone(&rule) as _);
+    rules.push(rule);
+    rules
 }
 
 /// DataFusion's logical rules, after the one that sets joins by nearest neighbours apart.
@@ -142,6 +165,7 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
 #[derive(Clone)]
 pub struct Session {
     context: SessionContext,
+    notices: Notices,
 }
 
 impl Session {
@@ -159,7 +183,52 @@ impl Session {
     /// # Errors
     /// When the statement does not parse or cannot be planned.
     pub async fn sql(&self, statement: &str) -> Result<DataFrame> {
-        self.context.sql(statement).await
+        let plan = self.plan(self.parse(statement)?).await?;
+        self.context.execute_logical_plan(plan).await
+    }
+
+    fn parse(&self, text: &str) -> Result<Statement> {
+        let state = self.context.state();
+        let options = &state.config().options().sql_parser;
+        let Some(dialect) = dialect(options) else {
+            return plan_err!("there is no SQL dialect {}", options.dialect);
+        };
+        let mut statements = DFParserBuilder::new(text)
+            .with_dialect(dialect.as_ref())
+            .with_recursion_limit(options.recursion_limit.get())
+            .build()?
+            .parse_statements()?;
+        match (statements.pop_front(), statements.is_empty()) {
+            (Some(only), true) => Ok(only),
+            (None, _) => plan_err!("there is no statement in the SQL"),
+            (Some(_), false) => plan_err!("one statement at a time: there are several in the SQL"),
+        }
+    }
+
+    /// Plans one statement, so that the schema of the plan is final: geometries know their CRS.
+    /// Nothing runs.
+    ///
+    /// # Errors
+    /// When the statement cannot be planned.
+    pub async fn plan(&self, mut statement: Statement) -> Result<LogicalPlan> {
+        hide_labels(&mut statement);
+        show::rewrite(&mut statement)?;
+        let state = self.context.state();
+        let plan = state.statement_to_plan(statement).await?;
+        match plan {
+            LogicalPlan::DescribeTable(table) => show::describe(table.schema.fields()),
+            // The plan within is analyzed when it is explained, and shown as it was before.
+            LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => Ok(plan),
+            plan => {
+                let options = state.config().options();
+                state.analyzer().execute_and_check(plan, options, |_, _| {})
+            }
+        }
+    }
+
+    /// What the planner did since the last time that its user should know.
+    pub fn take_notices(&self) -> Vec<String> {
+        self.notices.take()
     }
 
     /// The DataFusion context behind this session.

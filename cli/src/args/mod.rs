@@ -1,10 +1,12 @@
 //! The command line as it was typed: parsing opens no file and asks no terminal.
 
+mod functions;
 mod global;
 mod info;
 mod memory_size;
 mod query;
 
+pub(crate) use functions::{FunctionsArgs, FunctionsFormat};
 pub(crate) use global::{ColorChoice, ErrorFormat, GlobalArgs};
 pub(crate) use info::{InfoArgs, InfoFormat};
 pub(crate) use query::QueryArgs;
@@ -17,6 +19,7 @@ Examples:
   geoflow query -f join.sql -o result.parquet
   geoflow query \"SELECT * FROM 's3://bucket/roads/*.parquet' LIMIT 10\" --format geojson
   geoflow info cities.parquet
+  geoflow functions st_dwithin
 
 Exit codes: 0 done, 1 the statement or the data are wrong, 2 usage, 3 the environment failed
 (I/O, credentials, memory), 70 a bug in geoflow, 130 interrupted.";
@@ -39,6 +42,9 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Show schema, CRS, geometry types, bounds and row groups of GeoParquet files
     Info(InfoArgs),
+    /// Show the spatial functions: signatures, meaning, NULL, EMPTY and CRS, examples
+    #[command(after_help = functions::EXAMPLES)]
+    Functions(FunctionsArgs),
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod bad_input;
 mod fixture;
 mod formats;
+mod functions;
 mod info;
 mod output_file;
 mod statements;

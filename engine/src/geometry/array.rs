@@ -41,6 +41,9 @@ impl GeometryArray {
             (Encoding::Wkb, DataType::BinaryView) => {
                 Values::BinaryView(array.as_binary_view().clone())
             }
+            (Encoding::Wkb, DataType::Null) => {
+                Values::BinaryView(BinaryViewArray::new_null(array.len()))
+            }
             (Encoding::Wkb, other) => {
                 return Err(Error::Data(format!("{other} values are not WKB")));
             }

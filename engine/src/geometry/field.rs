@@ -56,9 +56,11 @@ impl GeometryType {
             .map_err(|e| Error::Data(format!("column \"{}\": {e}", field.name())))?;
         if name == WKB {
             return match field.data_type() {
-                DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
-                    Ok(Some(Self::wkb(crs)))
-                }
+                // A column of NULL alone has no bytes yet: a plan gives it some later.
+                DataType::Binary
+                | DataType::LargeBinary
+                | DataType::BinaryView
+                | DataType::Null => Ok(Some(Self::wkb(crs))),
                 other => Err(Error::Data(format!(
                     "column \"{}\" is labelled {WKB} but holds {other}",
                     field.name()

@@ -100,5 +100,7 @@ option_enum! {
         Error,
         "ignore" | /// Coordinates are compared as they are.
         Ignore,
+        "transform" | /// The right side is transformed to the CRS of the left.
+        Transform,
     }
 }

@@ -4,9 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::builder::{BinaryViewBuilder, StringViewBuilder};
-use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array};
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
+use arrow::datatypes::DataType;
 use datafusion::common::{ScalarValue, internal_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
@@ -60,7 +61,7 @@ impl<'a> Call<'a> {
             values = cast(&values, data_type)?;
         }
         Ok(match scalar {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
+            true => ColumnarValue::Scalar(scalar_value(&values)?),
             false => ColumnarValue::Array(values),
         })
     }
@@ -337,6 +338,19 @@ impl<'a> Call<'a> {
     pub(super) fn named(&self, error: Error) -> Error {
         named(self.function, error)
     }
+}
+
+/// The only value of an array. The scalar that DataFusion makes of a list forgets what its items
+/// are labelled.
+pub(crate) fn scalar_value(values: &ArrayRef) -> Result<ScalarValue> {
+    Ok(match values.data_type() {
+        DataType::List(_) => ScalarValue::List(Arc::new(values.as_list::<i32>().clone())),
+        DataType::LargeList(_) => ScalarValue::LargeList(Arc::new(values.as_list::<i64>().clone())),
+        DataType::FixedSizeList(..) => {
+            ScalarValue::FixedSizeList(Arc::new(values.as_fixed_size_list().clone()))
+        }
+        _ => ScalarValue::try_from_array(values, 0)?,
+    })
 }
 
 fn named(function: &Function, error: Error) -> Error {

@@ -49,8 +49,11 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 use datafusion::prelude::SessionContext;
 
 pub use definition::{CrsRule, Function, Kind, Parameter, Returns};
+pub use reference::{Peer, markdown};
 
+pub(crate) use call::scalar_value;
 use definition::Evaluate;
+pub(crate) use planning::list_item;
 
 /// The definitions of all functions, by the heading of their family.
 pub fn families() -> impl Iterator<Item = (&'static str, &'static [Function])> {
@@ -82,6 +85,14 @@ pub fn all_functions() -> Vec<ScalarUDF> {
         .filter_map(udf::SpatialUdf::new)
         .map(ScalarUDF::new_from_impl)
         .collect()
+}
+
+/// A scalar function by its name, in any case.
+pub(crate) fn scalar_function(name: &str) -> Option<ScalarUDF> {
+    definitions()
+        .filter(|function| function.name.eq_ignore_ascii_case(name))
+        .find_map(udf::SpatialUdf::new)
+        .map(ScalarUDF::new_from_impl)
 }
 
 /// Makes all functions known to a session. Join conditions come with the rule that plans them.

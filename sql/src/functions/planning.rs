@@ -7,7 +7,7 @@ use datafusion::common::{ScalarValue, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::ReturnFieldArgs;
 use geoflow_engine::Error;
-use geoflow_engine::crs::{Crs, Transform, check_same_crs};
+use geoflow_engine::crs::{Crs, Transform};
 use geoflow_engine::geometry::GeometryType;
 
 use super::definition::{CrsRule, Function, Kind, Parameter, Returns};
@@ -15,11 +15,11 @@ use super::definition::{CrsRule, Function, Kind, Parameter, Returns};
 /// The field that a call returns: lists and structs have labelled geometries within.
 ///
 /// # Errors
-/// Arguments that fit no signature (the message shows them all), two different CRS, a CRS that
-/// is no constant or not understood.
+/// Arguments that fit no signature (the message shows them all), a CRS that is no constant or not
+/// understood.
 pub(super) fn return_field(function: &Function, args: &ReturnFieldArgs<'_>) -> Result<FieldRef> {
     let parameters = matching_signature(function, args.arg_fields)?;
-    let crs = common_crs(function, parameters, args.arg_fields)?;
+    let crs = common_crs(parameters, args.arg_fields)?;
     let crs = match function.returns.crs_rule() {
         None => None,
         Some(CrsRule::Arguments) => crs,
@@ -127,7 +127,7 @@ fn takes(kind: Kind, field: &Field) -> bool {
 }
 
 /// The field of a list's values.
-pub(super) fn list_item(data_type: &DataType) -> Option<&FieldRef> {
+pub(crate) fn list_item(data_type: &DataType) -> Option<&FieldRef> {
     match data_type {
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
             Some(item)
@@ -157,13 +157,9 @@ fn describe(field: &Field) -> String {
     }
 }
 
-/// The CRS that all geometry arguments share, as far as it is known.
-fn common_crs(
-    function: &Function,
-    parameters: &[Parameter],
-    fields: &[FieldRef],
-) -> Result<Option<Crs>> {
-    let mut known: Option<(&FieldRef, Crs)> = None;
+/// The CRS that all geometry arguments share: the first that is known. The settings that say what
+/// becomes of two are not known here, so that [`crate::labels`] sees to it.
+fn common_crs(parameters: &[Parameter], fields: &[FieldRef]) -> Result<Option<Crs>> {
     for (parameter, field) in parameters.iter().zip(fields) {
         let ty = match parameter.kind {
             Kind::Geometry => geometry_type(field)?,
@@ -173,24 +169,11 @@ fn common_crs(
             },
             _ => None,
         };
-        let Some(crs) = ty.and_then(|ty| ty.crs) else {
-            continue;
-        };
-        let Some((first_field, first)) = &known else {
-            known = Some((field, crs));
-            continue;
-        };
-        // Fields carry no table: two columns "geometry" need another word.
-        let (first_name, name) = match first_field.name() == field.name() {
-            true => (
-                format!("{} (the first)", field.name()),
-                format!("{} (the second)", field.name()),
-            ),
-            false => (first_field.name().clone(), field.name().clone()),
-        };
-        check_same_crs(&first_name, Some(first), &name, Some(&crs), function.name)?;
+        if let Some(crs) = ty.and_then(|ty| ty.crs) {
+            return Ok(Some(crs));
+        }
     }
-    Ok(known.map(|(_, crs)| crs))
+    Ok(None)
 }
 
 /// The CRS that a constant argument names.

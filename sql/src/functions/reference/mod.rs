@@ -1,4 +1,11 @@
-//! The reference of the functions, as DataFusion's own documentation.
+//! The reference of the functions: DataFusion's own documentation, `docs/functions.md`, and what
+//! other systems call them.
+
+mod markdown;
+mod peers;
+
+pub use markdown::markdown;
+pub use peers::Peer;
 
 use datafusion::logical_expr::{DocSection, Documentation};
 
