@@ -28,6 +28,12 @@ mod sql_text;
 mod statement;
 mod timing;
 
+/// The static binary of the container image is built against musl, whose own allocator takes one
+/// lock for all threads.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     run::run(std::env::args_os().collect()).into()
 }

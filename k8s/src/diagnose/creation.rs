@@ -42,7 +42,7 @@ fn explain(why: &str) -> (Cause, String, String) {
             ),
             format!(
                 "nothing, if slower is good enough: a pod starts when another ends. Else raise the quota \
-                 (`kubectl describe quota {name}`), or give tasks less --memory or --cpu"
+                 (`kubectl describe quota {name}`), or give tasks less --pod-memory or --cpu"
             ),
         );
     }
@@ -90,7 +90,7 @@ fn explain(why: &str) -> (Cause, String, String) {
         return (
             Cause::PodsRefused,
             format!("a LimitRange of the namespace does not allow pods of this size: {why}"),
-            "give other --memory or --cpu, see `kubectl describe limitrange`".to_string(),
+            "give other --pod-memory or --cpu, see `kubectl describe limitrange`".to_string(),
         );
     }
     (

@@ -55,7 +55,7 @@ fn eviction(pod: &Pod) -> Option<Symptom> {
                 "a task spilled more than the {limit} of its volume \"{}\"",
                 quoted.get(1).copied().unwrap_or("spill")
             ),
-            "give more --spill, more --memory (then less is spilled), or plan with more fragments"
+            "give more --spill, more --pod-memory (then less is spilled), or plan with more fragments"
                 .to_string(),
         )
     } else if let Some((_, resource)) = said.split_once("low on resource: ") {
@@ -192,7 +192,7 @@ fn out_of_memory(limit: Option<u64>, peak: Option<u64>) -> (Cause, String, Strin
         return (
             Cause::OutOfMemory,
             "a task needed more memory than its node has".to_string(),
-            "set --memory, so that tasks know what they may use".to_string(),
+            "set --pod-memory, so that tasks know what they may use".to_string(),
         );
     };
     let reported = match peak {
@@ -210,7 +210,7 @@ fn out_of_memory(limit: Option<u64>, peak: Option<u64>) -> (Cause, String, Strin
         ),
         format!(
             "`geoflow job wait` runs these fragments again with more memory, up to memory-cap, and cuts them finer \
-             after that; to begin with enough, set --memory {}, or plan with more fragments",
+             after that; to begin with enough, set --pod-memory {}, or plan with more fragments",
             memory_quantity(next).0
         ),
     )

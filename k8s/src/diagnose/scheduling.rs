@@ -96,7 +96,7 @@ fn explain(pod: &Pod, reason: &str, nodes: &str) -> (Cause, String, String) {
             "memory" => (
                 Cause::NoMemory,
                 explanation,
-                "wait for other pods to end, add larger nodes, or give tasks less --memory; more fragments need \
+                "wait for other pods to end, add larger nodes, or give tasks less --pod-memory; more fragments need \
                  less memory each. `kubectl describe nodes` shows what is allocatable"
                     .to_string(),
             ),

@@ -19,10 +19,12 @@
 mod driver;
 mod follow_up;
 mod launch;
+mod overview;
 mod progress;
 mod tally;
 
 pub use driver::{Driver, Ended, Report, Split};
 pub use launch::Launch;
+pub use overview::{JobOverview, overview};
 pub use progress::Progress;
 pub use tally::Tally;

@@ -79,14 +79,14 @@ pub(super) fn check_job_name(name: &str, indexes: usize) -> Result<()> {
         && name
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && !name.starts_with('-')
         && !name.ends_with('-');
     if valid {
         return Ok(());
     }
     Err(Error::Statement(format!(
         "\"{name}\" cannot name a Kubernetes Job of {indexes} indexes: a name has at most {most} lower-case letters, \
-         digits and hyphens and starts with a letter; choose another job id"
+         digits and hyphens, with none of these at its ends; choose another job id"
     )))
 }
 
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn names_and_labels_are_held_to_the_rules_of_kubernetes() {
         check_job_name("trips-s0", 4).unwrap();
-        for name in ["", "Trips", "7-trips", "trips-", "a_b", &"a".repeat(62)] {
+        for name in ["", "Trips", "-trips", "trips-", "a_b", &"a".repeat(62)] {
             assert!(check_job_name(name, 4).is_err(), "{name}");
         }
         assert!(check_job_name(&"a".repeat(61), 10).is_ok());

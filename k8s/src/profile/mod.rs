@@ -18,13 +18,15 @@ mod strict;
 pub use quantity::{bytes_of, memory_quantity, parse_quantity};
 pub use settings::Settings;
 pub use span::Span;
+
+pub use k8s_openapi::api::core::v1::Toleration;
+pub use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 pub use strict::{StrictError, strict};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use k8s_openapi::api::core::v1::{Affinity, Toleration, TopologySpreadConstraint};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::api::core::v1::{Affinity, TopologySpreadConstraint};
 use serde::{Deserialize, Serialize};
 
 /// What was said about the cluster. Nothing is checked yet, and what was not said is empty.

@@ -53,7 +53,7 @@ async fn at_the_cap_a_fragment_that_cannot_be_cut_fails_with_its_cause() {
         panic!("it failed");
     };
     assert_eq!(findings[0].fragments, ["2"]);
-    assert!(findings[0].remedy.contains("--memory"), "{findings:?}");
+    assert!(findings[0].remedy.contains("--pod-memory"), "{findings:?}");
     assert_eq!(fixture.server.created().len(), 1);
 }
 
