@@ -13,6 +13,7 @@ mod dialect;
 pub mod functions;
 pub mod join;
 pub mod labels;
+mod list_aggregates;
 pub mod object_store;
 mod operators;
 mod session;

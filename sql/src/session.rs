@@ -11,6 +11,7 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::functions_aggregate::array_agg::array_agg_udaf;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::analyzer::Analyzer;
 use datafusion::optimizer::{AnalyzerRule, Optimizer, OptimizerRule};
@@ -28,6 +29,7 @@ use crate::join::{
     nearest_function,
 };
 use crate::labels::{GeometryRule, GeometryTypes, Notices, bare_function, hide_labels};
+use crate::list_aggregates::ListAggregates;
 use crate::object_store::LazyObjectStoreRegistry;
 use crate::operators::SpatialOperators;
 use crate::show;
@@ -126,9 +128,13 @@ impl SessionBuilder {
             .with_physical_optimizer_rules(physical_rules())
             .build();
         state.register_expr_planner(Arc::new(SpatialOperators::default()))?;
+        state.register_expr_planner(Arc::new(ListAggregates::default()))?;
         state.register_file_format(Arc::new(GeoParquetFormatFactory::new()), true)?;
         let context = enable_url_tables(SessionContext::new_with_state(state));
         functions::register(&context)?;
+        // What DuckDB calls it.
+        let list = array_agg_udaf().as_ref().clone().with_aliases(["list"]);
+        context.register_udaf(list);
         context.register_udf(nearest_function());
         context.register_udf(bare_function());
         Ok(Session { context, notices })

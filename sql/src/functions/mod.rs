@@ -95,6 +95,11 @@ pub(crate) fn scalar_function(name: &str) -> Option<ScalarUDF> {
         .map(ScalarUDF::new_from_impl)
 }
 
+/// Whether an aggregate is one of these.
+pub(crate) fn is_spatial_aggregate(aggregate: &AggregateUDF) -> bool {
+    aggregate.inner().is::<udaf::SpatialUdaf>()
+}
+
 /// Makes all functions known to a session. Join conditions come with the rule that plans them.
 ///
 /// # Errors
