@@ -9,7 +9,7 @@ use geo::CoordsIter;
 use geo_types::{Coord, Geometry};
 use geoarrow_array::GeoArrowArray;
 
-use super::{Bounds, Encoding, GeometryType, native, wkb};
+use super::{Bounds, Encoding, GeometryType, is_iso, native, wkb};
 use crate::{Error, Result};
 
 /// A geometry column of one batch. Making it decodes nothing; values are read as kernels ask.
@@ -137,6 +137,39 @@ impl GeometryArray {
         let wkb = geoarrow_array::cast::to_wkb_view(array.as_ref())
             .map_err(|e| Error::Data(e.to_string()))?;
         Self::try_new(&wkb.to_array_ref(), &GeometryType::wkb(None))
+    }
+
+    /// The values as a `BinaryView` array that shares their bytes, if all are ISO WKB as
+    /// [`wkb_to_iso`](super::wkb_to_iso) would write them; `None` for others and native layouts.
+    pub fn iso_wkb(&self) -> Option<ArrayRef> {
+        let array: ArrayRef = match &self.values {
+            Values::Binary(a) => Arc::new(a.clone()),
+            Values::LargeBinary(a) => Arc::new(a.clone()),
+            Values::BinaryView(a) => Arc::new(a.clone()),
+            Values::Native(_) => return None,
+        };
+        // After a join the same bytes come again and again, mostly close together.
+        let mut checked = [(0, 0); 256];
+        for row in 0..self.len() {
+            let Some(bytes) = self.wkb(row) else {
+                continue;
+            };
+            if bytes.len() == wkb::POINT_LEN {
+                if !is_iso(bytes) {
+                    return None;
+                }
+                continue;
+            }
+            let at = (bytes.as_ptr() as usize, bytes.len());
+            let slot = &mut checked[(at.0 >> 3) % 256];
+            if *slot != at {
+                if !is_iso(bytes) {
+                    return None;
+                }
+                *slot = at;
+            }
+        }
+        arrow::compute::cast(&array, &DataType::BinaryView).ok()
     }
 
     /// Decodes row `i` to x and y (Z and M are dropped); `None` for NULL. POINT EMPTY becomes an

@@ -81,6 +81,19 @@ impl Bounds {
             && self.max_y >= other.max_y
     }
 
+    /// How far apart the two are along each axis, zero where they overlap.
+    #[inline]
+    pub(crate) fn gap(&self, other: &Bounds) -> (f64, f64) {
+        (
+            (self.min_x - other.max_x)
+                .max(other.min_x - self.max_x)
+                .max(0.0),
+            (self.min_y - other.max_y)
+                .max(other.min_y - self.max_y)
+                .max(0.0),
+        )
+    }
+
     /// Moves every side outward by `distance`, rounded outward so that no point within
     /// `distance` is lost to rounding. An empty rectangle stays empty.
     #[must_use]

@@ -30,7 +30,7 @@ pub(crate) use frame::CellFrame;
 pub use geojson_reader::{GeoJsonError, geojson_to_wkb};
 pub use geojson_writer::{RingOrder, wkb_to_geojson};
 pub use number::write_number;
-pub use wkb_iso::{map_wkb, wkb_to_iso};
+pub use wkb_iso::{is_iso, map_wkb, wkb_to_iso};
 pub use wkb_map::{Ordinates, map_ordinates, wkb_with_dimensions};
 pub use wkt_reader::{WktError, wkt_to_wkb};
 pub use wkt_writer::{wkb_to_shortened_wkt, wkb_to_wkt};

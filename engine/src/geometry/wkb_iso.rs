@@ -28,6 +28,61 @@ pub fn wkb_to_iso(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), WkbError> {
     }
 }
 
+/// Whether a value is what [`wkb_to_iso`] would write of it; `false` for anything malformed.
+pub fn is_iso(bytes: &[u8]) -> bool {
+    if let Some((x, y)) = point_xy(bytes) {
+        return x.is_finite() && y.is_finite() || x.is_nan() && y.is_nan();
+    }
+    let mut cursor = WkbCursor::new(bytes);
+    let whole = iso_header(bytes, 0)
+        && cursor
+            .header()
+            .and_then(|header| iso_body(bytes, &mut cursor, &header, 0))
+            .unwrap_or(false);
+    whole && cursor.end().is_ok()
+}
+
+/// Whether the header at `at` is little-endian, without the flags and the SRID of EWKB.
+fn iso_header(bytes: &[u8], at: usize) -> bool {
+    matches!(bytes.get(at..at + 5), Some([1, _, _, _, 0]))
+}
+
+fn iso_body(
+    bytes: &[u8],
+    cursor: &mut WkbCursor<'_>,
+    header: &WkbHeader,
+    depth: usize,
+) -> Result<bool, WkbError> {
+    if depth > MAX_DEPTH {
+        return Err(WkbError::Depth);
+    }
+    Ok(match header.kind {
+        WkbKind::Point => {
+            let point = cursor.coord(header)?;
+            point.is_finite() || point.iter().all(|(x, y)| x.is_nan() && y.is_nan())
+        }
+        WkbKind::LineString => cursor.coords(header)?.is_finite(),
+        WkbKind::Polygon => {
+            for _ in 0..cursor.count(header, 4)? {
+                if !cursor.coords(header)?.is_finite() {
+                    return Ok(false);
+                }
+            }
+            true
+        }
+        _ => {
+            for _ in 0..cursor.count(header, 9)? {
+                let at = cursor.position();
+                let part = cursor.part_header(header)?;
+                if !iso_header(bytes, at) || !iso_body(bytes, cursor, &part, depth + 1)? {
+                    return Ok(false);
+                }
+            }
+            true
+        }
+    })
+}
+
 /// Appends a value as [`wkb_to_iso`] does, with x and y of every run of coordinates (a point, a
 /// line, a ring) mapped in place. Z and M stay, EMPTY is not mapped.
 ///
@@ -175,6 +230,7 @@ mod tests {
         wkb_to_iso(&big, &mut out).unwrap();
         wkt_to_wkb("POINT Z (1 2 3)", &mut expected).unwrap();
         assert_eq!(out, expected);
+        assert!(!is_iso(&big) && is_iso(&expected));
     }
 
     #[test]
@@ -208,13 +264,26 @@ mod tests {
             "POINT M EMPTY",
             "MULTIPOLYGON(((0 0,1 0,1 1,0 0)),EMPTY)",
             "GEOMETRYCOLLECTION ZM (POINT ZM (1 2 3 4),LINESTRING ZM EMPTY)",
+            "MULTIPOINT((1 2),EMPTY)",
         ] {
             let (mut bytes, mut out) = (vec![], vec![]);
             wkt_to_wkb(text, &mut bytes).unwrap();
             wkb_to_iso(&bytes, &mut out).unwrap();
             assert_eq!(out, bytes);
+            assert!(is_iso(&bytes));
             for end in 0..bytes.len() {
                 assert!(wkb_to_iso(&bytes[..end], &mut vec![]).is_err());
+                assert!(!is_iso(&bytes[..end]));
+            }
+            // Whatever byte is wrong: what counts as ISO is what comes out unchanged.
+            for at in 0..bytes.len() {
+                for flipped in 0..8 {
+                    let mut odd = bytes.clone();
+                    odd[at] ^= 1 << flipped;
+                    let mut out = vec![];
+                    let unchanged = wkb_to_iso(&odd, &mut out).is_ok() && out == odd;
+                    assert_eq!(is_iso(&odd), unchanged, "{odd:?}");
+                }
             }
         }
     }

@@ -111,6 +111,11 @@ fn from_geojson(call: &Call<'_>) -> Result<ArrayRef> {
 
 fn to_iso(call: &Call<'_>) -> Result<ArrayRef> {
     let geometry = call.geometry(0)?;
+    if geometry.array().len() == call.rows()
+        && let Some(shared) = geometry.array().iso_wkb()
+    {
+        return Ok(shared);
+    }
     call.binaries(|row, out| {
         wkb_to_iso(geometry.wkb(row)?, out).map_err(|e| geometry.invalid(row, e))?;
         Ok(true)

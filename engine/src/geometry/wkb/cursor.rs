@@ -54,6 +54,22 @@ impl<'a> CoordRun<'a> {
         })
     }
 
+    /// Whether x and y of every coordinate are finite.
+    pub(crate) fn is_finite(&self) -> bool {
+        // One more in the exponent of infinity and NaN, whose bits are all set, carries into the sign.
+        const EXPONENT: u64 = 0x7ff << 52;
+        let carry = |v: f64| (v.to_bits() & EXPONENT).wrapping_add(1 << 52);
+        let odd = match (self.stride, self.little_endian) {
+            // The most common layout gets a loop of its own, which needs no shuffling of ordinates.
+            (16, true) => self
+                .bytes
+                .chunks_exact(8)
+                .fold(0, |odd, chunk| odd | carry(ordinate(chunk, 0, true))),
+            _ => self.iter().fold(0, |odd, (x, y)| odd | carry(x) | carry(y)),
+        };
+        odd >> 63 == 0
+    }
+
     pub(crate) fn finite(&self) -> Result<impl Iterator<Item = Coord<f64>> + use<'a>, WkbError> {
         match self
             .iter()
