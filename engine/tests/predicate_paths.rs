@@ -178,6 +178,66 @@ fn check(
     Ok(())
 }
 
+/// The distances of all pairs of two batches by all ways: of a prepared set, under limits too, and of
+/// columns in which values come again and share their bytes.
+fn check_distances(set: &[Geometry<f64>], others: &[Geometry<f64>]) -> Result<(), TestCaseError> {
+    let set_array = array(set.iter().map(Some));
+    let batch = ProbeBatch::try_new(array(others.iter().map(Some))).unwrap();
+    for (raster, stripes, max_bytes) in OPTIONS {
+        let options = PrepareOptions {
+            raster,
+            stripes,
+            max_bytes,
+        };
+        let prepared = PreparedSet::with_options(set_array.clone(), options);
+        for ((i, a), (j, b)) in pairs(set, others) {
+            let expected = distance(a, b).unwrap_or(f64::INFINITY);
+            let found = |limit: f64| {
+                prepared
+                    .distance(i as u32, &batch, j as u32, limit)
+                    .unwrap()
+            };
+            prop_assert_eq!(found(f64::INFINITY), expected, "{:?}", options);
+            prop_assert_eq!(found(expected), expected, "{:?}", options);
+            if expected > 0.0 {
+                let below = expected / 2.0;
+                prop_assert!(found(below) > below, "{:?}", options);
+            }
+        }
+    }
+    let (a, b): (Vec<_>, Vec<_>) = pairs(set, others)
+        .map(|((i, _), (j, _))| (i as u32, j as u32))
+        .chain([(0, 0), (0, 0)])
+        .unzip();
+    let all = distance_arrays(&rows(set, &a), &rows(others, &b)).unwrap();
+    for ((i, j), found) in a.iter().zip(&b).zip(&all) {
+        prop_assert_eq!(found, distance(&set[*i as usize], &others[*j as usize]));
+    }
+    Ok(())
+}
+
+/// All pairs, with their places.
+fn pairs<'a, T>(a: &'a [T], b: &'a [T]) -> impl Iterator<Item = ((usize, &'a T), (usize, &'a T))> {
+    let b = b.iter().enumerate();
+    a.iter()
+        .enumerate()
+        .flat_map(move |a| b.clone().map(move |b| (a, b)))
+}
+
+/// A column of these rows, taken as a join takes them.
+fn rows(geometries: &[Geometry<f64>], rows: &[u32]) -> GeometryArray {
+    let values: ArrayRef = Arc::new(arrow::array::BinaryViewArray::from_iter_values(
+        geometries.iter().map(|g| {
+            let mut bytes = vec![];
+            write_geometry(g, &mut bytes);
+            bytes
+        }),
+    ));
+    let rows = arrow::array::UInt32Array::from(rows.to_vec());
+    let taken = arrow::compute::take(&values, &rows, None).unwrap();
+    GeometryArray::try_new(&taken, &GeometryType::wkb(None)).unwrap()
+}
+
 /// A polygon of many vertices that does not cross itself.
 fn star() -> BoxedStrategy<Polygon<f64>> {
     let place = prop_oneof![
@@ -236,6 +296,7 @@ proptest! {
         for d in [0.0, 1e-3, 0.2] {
             check(SpatialPredicate::DWithin, &set, &points, d)?;
         }
+        check_distances(&set, &points)?;
     }
 
     /// The `geo` crate is no judge of contacts, but of polygons at random it is.
@@ -268,6 +329,7 @@ proptest! {
         for predicate in SpatialPredicate::ALL {
             check(predicate, &set, &others, d)?;
         }
+        check_distances(&set, &others)?;
     }
 
     #[test]
@@ -281,6 +343,8 @@ proptest! {
             check(predicate, &set, &points, d)?;
             check(predicate, &points, &set, d)?;
         }
+        check_distances(&set, &points)?;
+        check_distances(&points, &set)?;
     }
 
     #[test]

@@ -21,15 +21,20 @@ use std::collections::BinaryHeap;
 use super::rtree::PackedRTree;
 use crate::Result;
 use crate::geometry::Bounds;
+use crate::predicate::length;
 
 /// Rows of a tile. Between 16 and 128 it hardly matters.
 pub(super) const TILE: usize = 64;
 
-/// Lower bounds are computed in doubles and compared with distances that are, too: this much of
-/// them is given away for rounding.
-pub(super) const SLACK: f64 = 1.0 - 1e-14;
+/// Squares are computed in doubles and compared with distances that are, too: this much of them is
+/// given away for rounding.
+pub(super) const SLACK: f64 = 1.0 - 1e-12;
 
-/// Finds nearest rows; its buffers are reused from tile to tile.
+/// Squares below this have lost digits: they decide nothing.
+const LEAST_SQUARE: f64 = 1e-280;
+
+/// Finds nearest rows; its buffers are reused from tile to tile. All it compares are squares of
+/// distances, which need no root.
 #[derive(Debug, Default)]
 pub(super) struct NearestSearch {
     queue: BinaryHeap<Reverse<Ranked<(u32, u32)>>>,
@@ -38,21 +43,28 @@ pub(super) struct NearestSearch {
     best: Vec<(f64, u32)>,
 }
 
-/// The `k` smallest of the greatest distances seen, the largest of them on top.
+/// The `k` smallest of the greatest squares seen, the largest of them on top.
 #[derive(Debug, Default)]
 struct Bound(BinaryHeap<Ranked<()>>);
 
 impl Bound {
-    fn lower(&mut self, distance: f64, k: usize) {
-        self.0.push(Ranked(distance, ()));
-        if self.0.len() > k {
-            self.0.pop();
+    fn lower(&mut self, square: f64, k: usize) {
+        if self.0.len() < k {
+            self.0.push(Ranked(square, ()));
+        } else if let Some(mut worst) = self.0.peek_mut()
+            && square < worst.0
+        {
+            *worst = Ranked(square, ());
         }
     }
 
     /// Whether `k` rows are known to be nearer than `near` to all points of the tile.
     fn is_below(&self, near: f64, k: usize) -> bool {
-        self.0.len() >= k && self.0.peek().is_some_and(|worst| near * SLACK > worst.0)
+        self.0.len() >= k
+            && self
+                .0
+                .peek()
+                .is_some_and(|worst| near * SLACK > worst.0.max(LEAST_SQUARE))
     }
 }
 
@@ -98,7 +110,7 @@ impl NearestSearch {
                 break;
             }
             tree.for_each_child(node, |child, item, bounds| {
-                let near = least_distance(tile, &bounds);
+                let near = least_square(tile, &bounds);
                 if bound.is_below(near, k) {
                     return;
                 }
@@ -106,7 +118,7 @@ impl NearestSearch {
                     None => queue.push(Reverse(Ranked(near, child))),
                     Some(row) => {
                         candidates.push((near, row, bounds));
-                        bound.lower(greatest_distance(tile, &bounds), k);
+                        bound.lower(greatest_square(tile, &bounds), k);
                     }
                 }
             });
@@ -127,12 +139,12 @@ impl NearestSearch {
     ) -> Result<&[(f64, u32)]> {
         let best = &mut self.best;
         best.clear();
-        let mut worst = f64::INFINITY;
+        let (mut worst, mut too_far) = (f64::INFINITY, f64::INFINITY);
         for (from_tile, row, candidate) in &self.candidates {
-            if from_tile * SLACK > worst {
+            if *from_tile > too_far {
                 break;
             }
-            if least_distance(bounds, candidate) * SLACK > worst {
+            if least_square(bounds, candidate) > too_far {
                 continue;
             }
             let found = (exact(*row, worst)?, *row);
@@ -147,6 +159,7 @@ impl NearestSearch {
             best.insert(at, found);
             if best.len() == k {
                 worst = best[k - 1].0;
+                too_far = (worst * worst / SLACK).max(LEAST_SQUARE);
             }
         }
         Ok(best)
@@ -154,19 +167,24 @@ impl NearestSearch {
 }
 
 /// The least distance between points of two rectangles.
-#[inline]
 pub(super) fn least_distance(a: &Bounds, b: &Bounds) -> f64 {
-    let dx = (a.min_x - b.max_x).max(b.min_x - a.max_x).max(0.0);
-    let dy = (a.min_y - b.max_y).max(b.min_y - a.max_y).max(0.0);
-    (dx * dx + dy * dy).sqrt()
+    let (dx, dy) = a.gap(b);
+    length(dx, dy)
 }
 
-/// The greatest distance between points of two rectangles.
+/// The square of the least distance between points of two rectangles.
 #[inline]
-fn greatest_distance(a: &Bounds, b: &Bounds) -> f64 {
+fn least_square(a: &Bounds, b: &Bounds) -> f64 {
+    let (dx, dy) = a.gap(b);
+    dx * dx + dy * dy
+}
+
+/// The square of the greatest distance between points of two rectangles.
+#[inline]
+fn greatest_square(a: &Bounds, b: &Bounds) -> f64 {
     let dx = (a.max_x - b.min_x).max(b.max_x - a.min_x);
     let dy = (a.max_y - b.min_y).max(b.max_y - a.min_y);
-    (dx * dx + dy * dy).sqrt()
+    dx * dx + dy * dy
 }
 
 #[cfg(test)]
@@ -191,7 +209,7 @@ mod tests {
             search.gather(&tree, &tile, k);
             for &(x, y) in &queries {
                 let query = Bounds::point(x, y);
-                let distance = |row: u32| least_distance(&query, &entries[row as usize].1);
+                let distance = |row: u32| least_square(&query, &entries[row as usize].1).sqrt();
                 let mut all: Vec<_> = entries.iter().map(|(row, _)| (distance(*row), *row)).collect();
                 all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
                 all.truncate(k);

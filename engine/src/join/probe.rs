@@ -39,8 +39,6 @@ pub(super) struct Probing {
     /// Nothing is asked of pairs but that a probe row has one, and no residual filter may yet
     /// reject it.
     pub first_hit_suffices: bool,
-    /// Rows that the probe side is estimated to have; zero if nobody knows.
-    pub expected_rows: usize,
     pub metrics: ProbeMetrics,
 }
 
@@ -185,22 +183,43 @@ impl Probing {
         let curve = HilbertOrder::new(index.tree.bounds());
         let mut order = Vec::with_capacity(geometry.len());
         let mut empties = vec![];
-        for row in 0..geometry.len() {
-            let bounds = geometry.bounds(row)?;
-            if bounds.is_empty() {
-                if self.on.joins_empties() && !geometry.is_null(row) {
-                    empties.push(row as u32);
-                }
-                continue;
+        let mut place = |row: usize, x: f64, y: f64| {
+            order.push(u64::from(curve.key(x, y)) << 32 | row as u64);
+        };
+        let mut no_place = |row: usize| {
+            if self.on.joins_empties() && !geometry.is_null(row) {
+                empties.push(row as u32);
             }
-            let key = curve.key(
-                bounds.min_x / 2.0 + bounds.max_x / 2.0,
-                bounds.min_y / 2.0 + bounds.max_y / 2.0,
-            );
-            order.push((key, row as u32, bounds));
+        };
+        let mut rectangles = vec![];
+        if let Some((x, y)) = geometry.points() {
+            for (row, (&x, &y)) in x.iter().zip(y).enumerate() {
+                match x.is_nan() {
+                    true => no_place(row),
+                    false => place(row, x, y),
+                }
+            }
+        } else {
+            rectangles.reserve(geometry.len());
+            for row in 0..geometry.len() {
+                let b = geometry.bounds(row)?;
+                match b.is_empty() {
+                    true => no_place(row),
+                    false => place(
+                        row,
+                        b.min_x / 2.0 + b.max_x / 2.0,
+                        b.min_y / 2.0 + b.max_y / 2.0,
+                    ),
+                }
+                rectangles.push(b);
+            }
         }
-        order.sort_unstable_by_key(|(key, row, _)| (*key, *row));
-        Ok(Path::Tree { order, empties })
+        order.sort_unstable();
+        Ok(Path::Tree {
+            order,
+            rectangles,
+            empties,
+        })
     }
 
     /// Finds and decides the next candidates. `pairs` is cleared, then holds the pairs that
@@ -313,9 +332,13 @@ impl Probing {
         pairs: &mut Pairs,
     ) -> Result<bool> {
         let index = self.index(build);
-        let Path::Tree { order, .. } = &rows.path else {
+        let Path::Tree {
+            order, rectangles, ..
+        } = &rows.path
+        else {
             return Ok(false);
         };
+        let points = rows.geometry.points();
         let invalid = |e: Error| name_column(e, self.on.geometry(self.probe_side));
         while pairs.len() < CHUNK {
             let tile = &order[rows.next..order.len().min(rows.next + TILE)];
@@ -323,19 +346,21 @@ impl Probing {
                 return Ok(false);
             }
             rows.next += tile.len();
-            let whole = tile
-                .iter()
-                .fold(Bounds::EMPTY, |all, (.., bounds)| all.union(bounds));
+            let whole = tile.iter().fold(Bounds::EMPTY, |all, &place| {
+                all.union(&rectangle(place, points, rectangles).1)
+            });
             scratch.nearest.gather(&index.tree, &whole, k);
-            for (_, row, bounds) in tile {
+            for &place in tile {
+                let (row, bounds) = rectangle(place, points, rectangles);
                 let exact = |other: u32, limit: f64| {
-                    index
-                        .geometries
-                        .distance(other, &rows.geometry, *row, limit)
+                    index.geometries.distance(other, &rows.geometry, row, limit)
                 };
-                let found = scratch.nearest.nearest(bounds, k, exact).map_err(invalid)?;
+                let found = scratch
+                    .nearest
+                    .nearest(&bounds, k, exact)
+                    .map_err(invalid)?;
                 for (_, other) in found {
-                    pairs.push(*other, *row);
+                    pairs.push(*other, row);
                 }
             }
         }
@@ -350,7 +375,13 @@ impl Probing {
             stack, candidates, ..
         } = scratch;
         let Search {
-            path: Path::Tree { order, empties },
+            path:
+                Path::Tree {
+                    order,
+                    rectangles,
+                    empties,
+                },
+            geometry,
             distances,
             next,
             ..
@@ -358,22 +389,24 @@ impl Probing {
         else {
             return false;
         };
+        let points = geometry.points();
         for row in empties.drain(..) {
             for &other in &index.empties {
                 candidates.push(other, row);
             }
         }
         while candidates.len() < CHUNK {
-            let Some((_, row, bounds)) = order.get(*next) else {
+            let Some(&place) = order.get(*next) else {
                 return false;
             };
             *next += 1;
-            let Some(bounds) = self.place(bounds, distances.as_deref(), *row as usize) else {
+            let (row, bounds) = rectangle(place, points, rectangles);
+            let Some(bounds) = self.place(&bounds, distances.as_deref(), row as usize) else {
                 continue;
             };
             index.tree.query(&bounds, stack, |other| {
                 if !(skip_visited && build.is_visited(other)) {
-                    candidates.push(other, *row);
+                    candidates.push(other, row);
                 }
             });
         }
@@ -524,11 +557,26 @@ impl Probing {
 enum Path {
     /// All rows are points, and there is a grid.
     Grid,
-    /// By R-tree: `(position on the curve, row, rectangle)`. EMPTY rows stand apart.
+    /// By R-tree.
     Tree {
-        order: Vec<(u32, u32, Bounds)>,
+        /// Positions on the curve, each with its row in the lower half.
+        order: Vec<u64>,
+        /// By row; none where all rows are points.
+        rectangles: Vec<Bounds>,
+        /// EMPTY rows stand apart.
         empties: Vec<u32>,
     },
+}
+
+/// The row of a place in the order, and its rectangle.
+#[inline]
+fn rectangle(place: u64, points: Option<(&[f64], &[f64])>, rectangles: &[Bounds]) -> (u32, Bounds) {
+    let row = (place & 0xffff_ffff) as usize;
+    let bounds = match points {
+        Some((x, y)) => Bounds::point(x[row], y[row]),
+        None => rectangles[row],
+    };
+    (row as u32, bounds)
 }
 
 /// A batch of the probe side under one condition.

@@ -11,8 +11,9 @@ use super::decoded::Decoded;
 use super::distance::{point_nearest, point_point};
 use super::options::Build;
 use super::points::{decide_point, decide_two_points};
+use super::recent::Recent;
 use super::{Distances, Matrix, SpatialPredicate};
-use crate::geometry::GeometryArray;
+use crate::geometry::{Bounds, GeometryArray};
 use crate::{Error, Result};
 
 /// `predicate(a[i], b[i])` for every row. NULL on either side gives NULL; so does not a NULL
@@ -28,17 +29,20 @@ pub fn evaluate_arrays(
     distance: Distances<'_>,
 ) -> Result<BooleanArray> {
     same_length(a, b)?;
+    let (mut recent_a, mut recent_b) = (Recent::new(a), Recent::new(b));
     let mut holds = BooleanBuilder::with_capacity(a.len());
     for i in 0..a.len() {
         let d = distance.get(i);
         let hit = match (a.point(i), b.point(i)) {
             (Some(p), Some(q)) => Some(decide_two_points(predicate, p, q, d)),
-            (Some(p), None) => b
+            (Some(p), None) => recent_b
                 .decoded(i)?
-                .map(|b| decide_point(predicate.flip(), &b, p, d).0),
-            (None, Some(q)) => a.decoded(i)?.map(|a| decide_point(predicate, &a, q, d).0),
-            (None, None) => match (a.decoded(i)?, b.decoded(i)?) {
-                (Some(a), Some(b)) => Some(decide(predicate, &a, &b, d)),
+                .map(|b| decide_point(predicate.flip(), b, p, d).0),
+            (None, Some(q)) => recent_a
+                .decoded(i)?
+                .map(|a| decide_point(predicate, a, q, d).0),
+            (None, None) => match (recent_a.decoded(i)?, recent_b.decoded(i)?) {
+                (Some(a), Some(b)) => Some(decide(predicate, a, b, d)),
                 _ => None,
             },
         };
@@ -64,14 +68,18 @@ pub fn evaluate_constant(
         false => predicate.flip(),
     };
     let constant = prepared_constant(constant, array.len());
+    let bounds = constant.bounds();
+    let mut recent = Recent::new(array);
     let mut holds = BooleanBuilder::with_capacity(array.len());
     for i in 0..array.len() {
         let d = distance.get(i);
         holds.append_option(match array.point(i) {
             Some(p) => Some(decide_point(oriented, &constant, p, d).0),
-            None => array
+            // The rectangle of a value is read from its bytes: most values need no more.
+            None if lies_apart(oriented, &bounds, array, i)? => Some(false),
+            None => recent
                 .decoded(i)?
-                .map(|other| decide(oriented, &constant, &other, d)),
+                .map(|other| decide(oriented, &constant, other, d)),
         });
     }
     Ok(holds.finish())
@@ -83,14 +91,15 @@ pub fn evaluate_constant(
 /// As [`evaluate_arrays`].
 pub fn distance_arrays(a: &GeometryArray, b: &GeometryArray) -> Result<Float64Array> {
     same_length(a, b)?;
+    let (mut recent_a, mut recent_b) = (Recent::new(a), Recent::new(b));
     let mut all = Float64Builder::with_capacity(a.len());
     for i in 0..a.len() {
         let one = match (a.point(i), b.point(i)) {
             (Some(p), Some(q)) => Some(point_point(p, q)),
-            (Some(p), None) => b.decoded(i)?.and_then(|b| distance_to_point(&b, p)),
-            (None, Some(q)) => a.decoded(i)?.and_then(|a| distance_to_point(&a, q)),
-            (None, None) => match (a.decoded(i)?, b.decoded(i)?) {
-                (Some(a), Some(b)) => decide::distance(&a, &b),
+            (Some(p), None) => recent_b.decoded(i)?.and_then(|b| distance_to_point(b, p)),
+            (None, Some(q)) => recent_a.decoded(i)?.and_then(|a| distance_to_point(a, q)),
+            (None, None) => match (recent_a.decoded(i)?, recent_b.decoded(i)?) {
+                (Some(a), Some(b)) => decide::distance(a, b),
                 _ => None,
             },
         };
@@ -105,13 +114,14 @@ pub fn distance_arrays(a: &GeometryArray, b: &GeometryArray) -> Result<Float64Ar
 /// As [`evaluate_constant`].
 pub fn distance_constant(constant: &Geometry<f64>, array: &GeometryArray) -> Result<Float64Array> {
     let constant = prepared_constant(constant, array.len());
+    let mut recent = Recent::new(array);
     let mut all = Float64Builder::with_capacity(array.len());
     for i in 0..array.len() {
         all.append_option(match array.point(i) {
             Some(p) => distance_to_point(&constant, p),
-            None => array
+            None => recent
                 .decoded(i)?
-                .and_then(|other| decide::distance(&constant, &other)),
+                .and_then(|other| decide::distance(&constant, other)),
         });
     }
     Ok(all.finish())
@@ -125,6 +135,25 @@ pub fn distance(a: &Geometry<f64>, b: &Geometry<f64>) -> Option<f64> {
 /// The DE-9IM matrix of two geometries whose coordinates are finite, EMPTY ones included.
 pub fn relate(a: &Geometry<f64>, b: &Geometry<f64>) -> Matrix {
     decide::matrix(&from_geometry(a), &from_geometry(b))
+}
+
+/// Whether a value has a rectangle that lies apart from `bounds`, so that the value is in no relation to
+/// what is there.
+///
+/// # Errors
+/// As [`GeometryArray::bounds`].
+fn lies_apart(
+    predicate: SpatialPredicate,
+    bounds: &Bounds,
+    array: &GeometryArray,
+    row: usize,
+) -> Result<bool> {
+    if predicate == SpatialPredicate::DWithin || bounds.is_empty() || array.wkb(row).is_none() {
+        return Ok(false);
+    }
+    let other = array.bounds(row)?;
+    // EMPTY may be equal to EMPTY.
+    Ok(!other.is_empty() && !other.intersects(bounds))
 }
 
 fn distance_to_point(a: &Decoded, p: Coord<f64>) -> Option<f64> {

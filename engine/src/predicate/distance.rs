@@ -27,9 +27,9 @@ pub(crate) fn within(a: &Shape, b: &Shape, d: f64) -> bool {
     d >= 0.0 && bounds_distance(&a.bounds, &b.bounds) <= d * SLACK && nearest(a, b, d, d) <= d
 }
 
-/// The length of a vector.
+/// The length of a vector, as all distances are measured.
 #[inline]
-pub(crate) fn length(dx: f64, dy: f64) -> f64 {
+pub fn length(dx: f64, dy: f64) -> f64 {
     let square = dx * dx + dy * dy;
     if (1e-280..1e300).contains(&square) {
         square.sqrt()
@@ -100,9 +100,21 @@ fn point_segment_extreme(p: Coord<f64>, a: Coord<f64>, b: Coord<f64>) -> f64 {
 
 /// The distance of two rectangles, zero if they meet.
 pub(crate) fn bounds_distance(a: &Bounds, b: &Bounds) -> f64 {
-    let dx = (a.min_x - b.max_x).max(b.min_x - a.max_x).max(0.0);
-    let dy = (a.min_y - b.max_y).max(b.min_y - a.max_y).max(0.0);
+    let (dx, dy) = a.gap(b);
     length(dx, dy)
+}
+
+/// The least distance between parts of `a` and `b`, if it is below `limit`: anything above `limit` may
+/// be returned in place of a greater one. Infinite if one is EMPTY.
+pub(crate) fn parts_nearest(a: &[Shape], b: &[Shape], limit: f64) -> f64 {
+    let mut best = f64::INFINITY;
+    for (pa, pb) in a.iter().flat_map(|pa| b.iter().map(move |pb| (pa, pb))) {
+        let limit = best.min(limit);
+        if bounds_distance(&pa.bounds, &pb.bounds) <= limit * SLACK {
+            best = best.min(nearest(pa, pb, limit, 0.0));
+        }
+    }
+    best
 }
 
 /// The distance of `a` and `b`, if it is below `limit`; anything at most `enough` may be returned
@@ -147,6 +159,7 @@ pub(crate) fn point_nearest(p: Coord<f64>, shape: &Shape, limit: f64, enough: f6
             best
         }
         _ if shape.kind == Kind::Area && shape.locate(p) != Location::Exterior => 0.0,
+        _ if shape.is_small() => few_edges_nearest(p, shape),
         _ => {
             let mut best = f64::INFINITY;
             shape.edges_near(p.y, p.y, limit, |edge, _| {
@@ -160,6 +173,56 @@ pub(crate) fn point_nearest(p: Coord<f64>, shape: &Shape, limit: f64, enough: f6
             best
         }
     }
+}
+
+/// The distance of a point from the edges of a shape that has but few: the least of
+/// [`point_segment`] over all, to the last bit, with one root for all of them.
+fn few_edges_nearest(p: Coord<f64>, shape: &Shape) -> f64 {
+    // The least square so far. The root of a number's square is the number, as long as the square
+    // is within the range of `f64`, so squares of distances can be compared in their place.
+    let mut least = f64::INFINITY;
+    for (a, b) in shape.segments() {
+        let (dx, dy) = (b.x - a.x, b.y - a.y);
+        let (ax, ay) = (p.x - a.x, p.y - a.y);
+        let (bx, by) = (p.x - b.x, p.y - b.y);
+        let along = ax * dx + ay * dy;
+        let square = dx * dx + dy * dy;
+        let (from_a, from_b) = (ax * ax + ay * ay, bx * bx + by * by);
+        let usual = |v: f64| (1e-140..1e140).contains(&v);
+        if !(usual(square) && usual(from_a) && usual(from_b)) {
+            return each_edge_nearest(p, shape);
+        }
+        let found = if along <= 0.0 {
+            from_a
+        } else if along >= square {
+            from_b
+        } else if dx == 0.0 {
+            ax * ax
+        } else if dy == 0.0 {
+            ay * ay
+        } else {
+            let area = orient(a, b, p).abs();
+            // Clearly farther: neither division nor root is needed to see it.
+            if area * area > least * square * SLACK {
+                continue;
+            }
+            let distance = area / square.sqrt();
+            distance * distance
+        };
+        if found < 1e-140 {
+            return each_edge_nearest(p, shape);
+        }
+        least = least.min(found);
+    }
+    least.sqrt()
+}
+
+#[cold]
+fn each_edge_nearest(p: Coord<f64>, shape: &Shape) -> f64 {
+    shape
+        .segments()
+        .map(|(a, b)| point_segment(p, a, b))
+        .fold(f64::INFINITY, f64::min)
 }
 
 /// Edges of both, which do not meet: the distance is that of an end from an edge.

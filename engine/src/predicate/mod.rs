@@ -28,6 +28,7 @@ mod points;
 mod prepared;
 mod probe;
 mod raster;
+mod recent;
 mod relate;
 mod relation;
 mod shape;
@@ -38,6 +39,7 @@ mod wide;
 pub use arrays::{
     distance, distance_arrays, distance_constant, evaluate_arrays, evaluate_constant, relate,
 };
+pub use distance::length;
 pub use matrices::{MatrixPattern, relate_row};
 pub use matrix::Matrix;
 pub use options::{Build, PrepareOptions};

@@ -1,7 +1,7 @@
 //! Distances for a search of nearest geometries.
 
-use super::decide;
-use super::distance::{point_nearest, point_point};
+use super::decoded::Decoded;
+use super::distance::{parts_nearest, point_nearest, point_point};
 use super::probe::check_row;
 use super::{PreparedSet, ProbeBatch};
 use crate::Result;
@@ -13,6 +13,7 @@ impl PreparedSet {
     /// # Errors
     /// [`Error::Geometry`](crate::Error::Geometry) for a value that cannot be decoded;
     /// [`Error::Internal`](crate::Error::Internal) for rows that do not exist.
+    #[inline]
     pub fn distance(
         &self,
         row: u32,
@@ -22,27 +23,36 @@ impl PreparedSet {
     ) -> Result<f64> {
         let row = check_row(row, self.len())?;
         let other_row = other.check(other_row)?;
-        let mut distance = f64::INFINITY;
+        if let Some(decoded) = self.prepared(row) {
+            return measure(decoded, other, other_row, limit);
+        }
         if let (Some(p), Some(q)) = (self.point(row), other.point(other_row)) {
             return Ok(point_point(p, q));
         }
-        if other.points().is_some() && other.point(other_row).is_none() {
-            return Ok(distance);
-        }
-        self.with_row(row, 1, |decoded| {
-            distance = match other.point(other_row) {
-                Some(p) => decoded
-                    .parts()
-                    .iter()
-                    .map(|shape| point_nearest(p, shape, limit, 0.0))
-                    .fold(f64::INFINITY, f64::min),
-                None => other
-                    .decoded(other_row)?
-                    .and_then(|other| decide::distance(decoded, other))
-                    .unwrap_or(f64::INFINITY),
-            };
+        let mut distance = f64::INFINITY;
+        // Distances are not what a raster serves, so the row is not said to be asked for.
+        self.with_row(row, 0, |decoded| {
+            distance = measure(decoded, other, other_row, limit)?;
             Ok(())
         })?;
         Ok(distance)
     }
+}
+
+#[inline]
+fn measure(decoded: &Decoded, other: &ProbeBatch, row: usize, limit: f64) -> Result<f64> {
+    if let Some(p) = other.point(row) {
+        let mut best = f64::INFINITY;
+        for shape in decoded.parts() {
+            best = best.min(point_nearest(p, shape, best.min(limit), 0.0));
+        }
+        return Ok(best);
+    }
+    if other.points().is_some() {
+        return Ok(f64::INFINITY); // NULL or EMPTY
+    }
+    Ok(match other.decoded(row)? {
+        Some(other) => parts_nearest(decoded.parts(), other.parts(), limit),
+        None => f64::INFINITY,
+    })
 }

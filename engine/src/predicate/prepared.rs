@@ -130,6 +130,12 @@ impl PreparedSet {
         self.array.point(row)
     }
 
+    /// The prepared form of a row, if it is there.
+    #[inline]
+    pub(super) fn prepared(&self, row: usize) -> Option<&Decoded> {
+        self.slots.peek(row)
+    }
+
     /// Calls `test` with the prepared form of a row, if it is not NULL, after `probes` more pairs
     /// have come for it.
     pub(super) fn with_row(
@@ -139,8 +145,13 @@ impl PreparedSet {
         test: impl FnOnce(&Decoded) -> Result<()>,
     ) -> Result<()> {
         let slot = self.slots.get(row);
+        let ask = |decoded: &Decoded| {
+            if probes > 0 {
+                decoded.ask(probes, self.options.raster);
+            }
+        };
         if let Some(decoded) = slot.get() {
-            decoded.ask(probes, self.options.raster);
+            ask(decoded);
             return test(decoded);
         }
         let Some(mut decoded) = self.array.decoded(row)? else {
@@ -158,7 +169,7 @@ impl PreparedSet {
             }
             Box::new(decoded)
         });
-        decoded.ask(probes, self.options.raster);
+        ask(decoded);
         test(decoded)
     }
 }

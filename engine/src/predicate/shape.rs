@@ -193,6 +193,12 @@ impl Shape {
         self.raster.get().and_then(Option::as_ref)
     }
 
+    /// Whether looking at all edges is as good as an index, and there is none.
+    #[inline]
+    pub(crate) fn is_small(&self) -> bool {
+        self.edge_count() <= FEW_EDGES && self.stripes.get().is_none()
+    }
+
     /// The edge index, if it is there, or if so many more looks at all edges make it pay.
     pub(crate) fn index_for(&self, scans: usize) -> Option<&Stripes> {
         let there = self.stripes.get();

@@ -36,6 +36,13 @@ impl Slots {
         &block[row % BLOCK]
     }
 
+    /// The prepared form of a row, if it is there.
+    #[inline]
+    pub(super) fn peek(&self, row: usize) -> Option<&Decoded> {
+        let slot = self.blocks[row / BLOCK].get()?.get(row % BLOCK)?;
+        slot.get().map(|decoded| &**decoded)
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.made.load(Ordering::Relaxed) * BLOCK * size_of::<Slot>()
             + self.blocks.capacity() * size_of::<OnceLock<Box<[Slot]>>>()

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use datafusion::error::Result;
 use geo::{Area, Euclidean, Geometry, Length};
-use geoflow_engine::predicate::{distance_arrays, distance_constant};
+use geoflow_engine::geometry::wkb::{WkbError, WkbKind, for_each_run};
+use geoflow_engine::predicate::{distance_arrays, distance_constant, length};
 
 use super::args::{GeometryArg, whose};
 use super::call::Call;
@@ -30,7 +31,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         about: "The length of lines in units of the CRS; 0 for points and polygons (ST_Perimeter measures these).",
         empty: "EMPTY has 0.",
         examples: &[("ST_Length('LINESTRING(0 0,3 4)')", "5.0")],
-        evaluate: Scalar(|call| measure(call, length)),
+        evaluate: Scalar(lengths),
     },
     Function {
         name: "ST_Perimeter",
@@ -59,14 +60,35 @@ fn measure(call: &Call<'_>, of: impl Fn(&Geometry<f64>) -> f64) -> Result<ArrayR
     call.numbers(|row| Ok(Some(of(geometry.geometry(row)?.as_ref()))))
 }
 
-fn length(geometry: &Geometry<f64>) -> f64 {
-    match geometry {
-        Geometry::Line(line) => Euclidean.length(line),
-        Geometry::LineString(line) => Euclidean.length(line),
-        Geometry::MultiLineString(lines) => Euclidean.length(lines),
-        Geometry::GeometryCollection(parts) => parts.iter().map(length).sum(),
-        _ => 0.0,
-    }
+fn lengths(call: &Call<'_>) -> Result<ArrayRef> {
+    let geometry = call.geometry(0)?;
+    call.numbers(|row| {
+        let length = line_length(geometry.wkb(row)?).map_err(|e| geometry.invalid(row, e))?;
+        if !length.is_finite() {
+            // Nothing else but a coordinate that is not finite, or lengths beyond numbers.
+            geometry.geometry(row)?;
+        }
+        Ok(Some(length))
+    })
+}
+
+/// The length of all lines in a value, read from its bytes.
+fn line_length(bytes: &[u8]) -> Result<f64, WkbError> {
+    let mut sum = 0.0;
+    for_each_run(bytes, |header, run| {
+        if header.kind == WkbKind::LineString {
+            let mut coords = run.iter();
+            let mut before = coords.next();
+            for (x, y) in coords {
+                if let Some((x0, y0)) = before {
+                    sum += length(x - x0, y - y0);
+                }
+                before = Some((x, y));
+            }
+        }
+        Ok(())
+    })?;
+    Ok(sum)
 }
 
 fn perimeter(geometry: &Geometry<f64>) -> f64 {
@@ -90,29 +112,6 @@ fn perimeter(geometry: &Geometry<f64>) -> f64 {
 
 fn distances(call: &Call<'_>) -> Result<ArrayRef> {
     let (a, b) = (call.geometry(0)?, call.geometry(1)?);
-    let mut points = [(vec![], vec![]), (vec![], vec![])];
-    let mut all_points = true;
-    for (arg, (x, y)) in [a, b].into_iter().zip(&mut points) {
-        all_points = all_points
-            && arg
-                .array()
-                .points(x, y)
-                .map_err(|e| call.named(arg.placed(e)))?;
-    }
-    if !all_points {
-        return general(call, a, b);
-    }
-    let [(ax, ay), (bx, by)] = &points;
-    let index = |constant: bool, row: usize| if constant { 0 } else { row };
-    call.numbers(|row| {
-        let (i, j) = (index(a.is_constant(), row), index(b.is_constant(), row));
-        let d = (ax[i] - bx[j]).hypot(ay[i] - by[j]);
-        // POINT EMPTY is NaN here.
-        Ok((!d.is_nan()).then_some(d))
-    })
-}
-
-fn general(call: &Call<'_>, a: &GeometryArg, b: &GeometryArg) -> Result<ArrayRef> {
     let constant = |arg: &GeometryArg, other: &GeometryArg| {
         let value = arg.geometry(0).map_err(|e| call.named(e))?;
         distance_constant(value.as_ref(), other.array()).map_err(|e| call.named(other.placed(e)))
