@@ -3,12 +3,13 @@
 
 use arrow::array::builder::{BooleanBuilder, Float64Builder};
 use arrow::array::{BooleanArray, Float64Array};
+use arrow::buffer::BooleanBuffer;
 use geo_types::{Coord, Geometry};
 
 use super::decide::{self, decide};
 use super::decode::from_geometry;
 use super::decoded::Decoded;
-use super::distance::{point_nearest, point_point};
+use super::distance::{SLACK, point_nearest, point_point};
 use super::options::Build;
 use super::points::{decide_point, decide_two_points};
 use super::recent::Recent;
@@ -69,6 +70,19 @@ pub fn evaluate_constant(
     };
     let constant = prepared_constant(constant, array.len());
     let bounds = constant.bounds();
+    if let Some((reach, d)) = reach_of_points(oriented, &constant, distance) {
+        let (mut x, mut y) = (vec![], vec![]);
+        if array.points(&mut x, &mut y)? {
+            // Most points are too far, and that takes no more than four comparisons. NULL and EMPTY
+            // are NaN, which is nowhere.
+            let holds = BooleanBuffer::collect_bool(x.len(), |i| {
+                let p = Coord { x: x[i], y: y[i] };
+                reach.contains(&Bounds::point(p.x, p.y))
+                    && decide_point(oriented, &constant, p, d).0
+            });
+            return Ok(BooleanArray::new(holds, array.nulls().cloned()));
+        }
+    }
     let mut recent = Recent::new(array);
     let mut holds = BooleanBuilder::with_capacity(array.len());
     for i in 0..array.len() {
@@ -135,6 +149,23 @@ pub fn distance(a: &Geometry<f64>, b: &Geometry<f64>) -> Option<f64> {
 /// The DE-9IM matrix of two geometries whose coordinates are finite, EMPTY ones included.
 pub fn relate(a: &Geometry<f64>, b: &Geometry<f64>) -> Matrix {
     decide::matrix(&from_geometry(a), &from_geometry(b))
+}
+
+/// The rectangle within which a point must lie for `predicate(constant, point)` to hold, and the
+/// distance; `None` where there are many distances, or EMPTY satisfies the predicate.
+fn reach_of_points(
+    predicate: SpatialPredicate,
+    constant: &Decoded,
+    distance: Distances<'_>,
+) -> Option<(Bounds, f64)> {
+    let bounds = constant.bounds();
+    match (predicate, distance) {
+        (SpatialPredicate::DWithin, Distances::Constant(d)) if d >= 0.0 => {
+            Some((bounds.expand(d * SLACK), d))
+        }
+        (SpatialPredicate::DWithin | SpatialPredicate::Equals, _) => None,
+        _ => Some((bounds, f64::NAN)),
+    }
 }
 
 /// Whether a value has a rectangle that lies apart from `bounds`, so that the value is in no relation to

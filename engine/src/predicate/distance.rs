@@ -15,7 +15,7 @@ use super::shape::{Kind, Shape};
 use crate::geometry::Bounds;
 
 /// Relative slack within which bounds do not decide: far above what rounding can do.
-const SLACK: f64 = 1.0 + 1e-9;
+pub(crate) const SLACK: f64 = 1.0 + 1e-9;
 
 /// The smallest distance between a point of `a` and one of `b`.
 pub(crate) fn distance(a: &Shape, b: &Shape) -> f64 {
