@@ -18,7 +18,7 @@ use super::roles::Roles;
 use super::rtree::PackedRTree;
 use crate::Error;
 use crate::geometry::{Bounds, GeometryArray, GeometryType};
-use crate::options::{Fraction, JoinOptions};
+use crate::options::{Approximation, Fraction, JoinOptions};
 use crate::predicate::{PrepareOptions, PreparedSet};
 
 /// The collected and indexed side of a join, shared by all probe partitions.
@@ -48,7 +48,11 @@ pub(super) struct SpatialIndex {
     /// For probes that are points; made when enough of them have come.
     grid: OnceLock<Option<PointGrid>>,
     points_seen: AtomicUsize,
+    /// Bytes of all geometries together.
+    geometry_bytes: usize,
     threads: usize,
+    /// Whether there is to be one.
+    grid_wanted: Approximation,
     /// The part of free memory that the grid may take.
     grid_share: Fraction,
     /// Holds the memory until the last probe partition lets go.
@@ -85,8 +89,8 @@ impl SpatialIndex {
             return grid.as_ref();
         }
         let seen = self.points_seen.fetch_add(points, Ordering::Relaxed) + points;
-        let bytes = self.array.value_bytes();
-        if seen.max(expected).saturating_mul(BYTES_PER_POINT) < bytes {
+        let pays = || seen.max(expected).saturating_mul(BYTES_PER_POINT) >= self.geometry_bytes;
+        if !self.grid_wanted.raster().is_due(pays) {
             return None;
         }
         let make = || {
@@ -96,7 +100,7 @@ impl SpatialIndex {
                     *bounds = bounds.expand(reach);
                 }
             }
-            let vertices = bytes / 16;
+            let vertices = self.geometry_bytes / 16;
             let grid = PointGrid::build(&self.array, &entries, coverage, vertices, self.threads)
                 .ok()??;
             if grid.size() > share_of_free(&self.pool, self.grid_share) {
@@ -238,13 +242,15 @@ pub(super) fn index(
         .zip(geometries)
         .map(|(placed, (geometries, array))| SpatialIndex {
             geometries,
-            array,
             tree: placed.tree,
             empties: placed.empties,
             distances: placed.distances,
             grid: OnceLock::new(),
             points_seen: AtomicUsize::new(0),
+            geometry_bytes: array.value_bytes(),
+            array,
             threads: options.probe_partitions,
+            grid_wanted: options.settings.approximation,
             grid_share: options.settings.grid_memory_share,
             reservation: Arc::clone(&reservation),
             pool: Arc::clone(pool),

@@ -236,11 +236,10 @@ impl SpatialJoinExec {
     }
 
     /// How one partition of the probe side is probed.
-    fn probing(&self, partition: usize) -> Result<AnyOf> {
+    fn probing(&self, partition: usize, expected_rows: usize) -> Result<AnyOf> {
         let (_, probe_plan) = self.sides();
         let probe_side = self.build_side.negate();
         let roles = self.roles();
-        let expected_rows = expected_rows(probe_plan)?;
         let metrics = ProbeMetrics::new(&self.metrics, partition);
         let schema = probe_plan.schema();
         let condition = |(nth, on): (usize, &SpatialOn)| {
@@ -269,10 +268,10 @@ impl SpatialJoinExec {
     }
 
     /// The run that is under way, or a new one.
-    fn shared_run(&self, partition: usize, context: &Arc<TaskContext>) -> Arc<JoinRun> {
+    fn shared_run(&self, partition: usize, context: &Arc<TaskContext>) -> Result<Arc<JoinRun>> {
         let mut slot = self.run.lock();
         if let Some(run) = slot.as_ref() {
-            return Arc::clone(run);
+            return Ok(Arc::clone(run));
         }
         let (build_plan, probe_plan) = self.sides();
         let (filter, on) = (self.bounds_filter.clone(), self.on.clone());
@@ -302,9 +301,10 @@ impl SpatialJoinExec {
             built
         });
         let inputs = ProbeInputs::new(Arc::clone(probe_plan));
-        let run = Arc::new(JoinRun::new(build.boxed(), inputs, partitions));
+        let expected = expected_rows(probe_plan)?;
+        let run = Arc::new(JoinRun::new(build.boxed(), inputs, partitions, expected));
         *slot = Some(Arc::clone(&run));
-        run
+        Ok(run)
     }
 }
 
@@ -414,7 +414,7 @@ impl ExecutionPlan for SpatialJoinExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let run = self.shared_run(partition, &context);
+        let run = self.shared_run(partition, &context)?;
         run.inputs.open(partition, &context)?;
         let schema = self.schema();
         let columns = match &self.projection {
@@ -425,7 +425,7 @@ impl ExecutionPlan for SpatialJoinExec {
                 .collect(),
         };
         let parts = JoinParts {
-            probing: self.probing(partition)?,
+            probing: self.probing(partition, run.expected_rows)?,
             filter: self.filter.clone(),
             output: OutputBuilder::new(Arc::clone(&schema), columns, self.build_side),
             batch_size: context.session_config().batch_size(),

@@ -25,6 +25,8 @@ type SharedBuild = Shared<BoxFuture<'static, Result<Arc<Built>, Arc<DataFusionEr
 pub(super) struct JoinRun {
     build: SharedBuild,
     pub(super) inputs: Arc<ProbeInputs>,
+    /// Rows that the probe side is estimated to have; zero if nobody knows.
+    pub(super) expected_rows: usize,
     /// Output partitions that are not done.
     left: AtomicUsize,
 }
@@ -40,6 +42,7 @@ impl JoinRun {
         build: BoxFuture<'static, Result<Built, DataFusionError>>,
         inputs: ProbeInputs,
         partitions: usize,
+        expected_rows: usize,
     ) -> Self {
         Self {
             build: build
@@ -47,6 +50,7 @@ impl JoinRun {
                 .boxed()
                 .shared(),
             inputs: Arc::new(inputs),
+            expected_rows,
             left: AtomicUsize::new(partitions),
         }
     }

@@ -8,7 +8,7 @@ use datafusion::error::Result;
 use datafusion::physical_expr::PhysicalExprRef;
 
 use super::build::{BuildSide, SpatialIndex, evaluate_distances, name_column};
-use super::grid::{Cell, Coverage, PointGrid, is_inside, row_of};
+use super::grid::{Cell, Coverage, is_inside, row_of};
 use super::metrics::ProbeMetrics;
 use super::nearest::{NearestSearch, TILE};
 use super::on::{JoinDistance, JoinPredicate, SpatialOn};
@@ -39,6 +39,8 @@ pub(super) struct Probing {
     /// Nothing is asked of pairs but that a probe row has one, and no residual filter may yet
     /// reject it.
     pub first_hit_suffices: bool,
+    /// Rows that the probe side is estimated to have; zero if nobody knows.
+    pub expected_rows: usize,
     pub metrics: ProbeMetrics,
 }
 
@@ -133,7 +135,11 @@ impl Probing {
         let invalid = |e: Error| name_column(e, self.geometry());
         let index = self.index(build);
         let path = match self.grid_plan(&geometry) {
-            Some((coverage, reach)) if self.grid(index, rows, coverage, reach).is_some() => {
+            Some((coverage, reach))
+                if index
+                    .grid(rows, self.expected_rows, coverage, reach)
+                    .is_some() =>
+            {
                 Path::Grid
             }
             _ => self.spatial_order(index, &geometry).map_err(invalid)?,
@@ -165,16 +171,6 @@ impl Probing {
             }
             _ => None,
         }
-    }
-
-    fn grid<'a>(
-        &self,
-        index: &'a SpatialIndex,
-        points: usize,
-        coverage: Coverage,
-        reach: f64,
-    ) -> Option<&'a PointGrid> {
-        index.grid(points, self.expected_rows, coverage, reach)
     }
 
     /// Rows sorted along a Hilbert curve: neighbours touch the same nodes of the tree and the same
@@ -272,7 +268,7 @@ impl Probing {
         let Some((coverage, reach)) = self.grid_plan(&rows.geometry) else {
             return false;
         };
-        let Some(grid) = self.grid(index, 0, coverage, reach) else {
+        let Some(grid) = index.grid(0, self.expected_rows, coverage, reach) else {
             return false;
         };
         let Some((x, y)) = rows.geometry.points() else {

@@ -21,8 +21,9 @@ config_namespace! {
         pub strategy: JoinStrategy, default = JoinStrategy::Auto
 
         /// Whether polygons get a raster of inside and outside cells that decides most pairs
-        /// without a look at edges: `auto` once enough pairs have asked for a polygon, `on` at the
-        /// first pair, `off` never. Answers do not depend on it.
+        /// without a look at edges, and joins of points one grid over all of them: `auto` once enough
+        /// pairs have asked for a polygon, or points for the join, `on` at the first, `off` never.
+        /// Answers do not depend on it.
         pub approximation: Approximation, default = Approximation::Auto
 
         /// The part of the memory still free, from 0 to 1, that prepared geometries (decoded,

@@ -13,7 +13,8 @@ pub enum Build {
 }
 
 impl Build {
-    pub(super) fn is_due(self, pays: impl FnOnce() -> bool) -> bool {
+    /// Whether it is to be built now.
+    pub(crate) fn is_due(self, pays: impl FnOnce() -> bool) -> bool {
         match self {
             Self::Auto => pays(),
             Self::Always => true,
