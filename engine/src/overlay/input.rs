@@ -105,13 +105,10 @@ impl Input {
             .windows(2)
             .filter_map(|w| Edge::line(w[0], w[1], side));
         self.edges.extend(edges);
-        match (line.0.first(), line.0.last()) {
-            (Some(first), Some(last)) if self.edges.len() > before => {
-                self.line_ends.extend([*first, *last]);
-            }
-            // A line without length is a point.
-            (Some(first), _) => self.points[side].push(*first),
-            _ => {}
+        // A line without length is nothing, as in PostGIS.
+        if self.edges.len() > before {
+            self.line_ends
+                .extend(line.0.first().into_iter().chain(line.0.last()));
         }
     }
 }
@@ -132,7 +129,7 @@ fn add_ring(edges: &mut Vec<Edge>, ring: &LineString<f64>, shell: bool, side: us
 
 /// Whether a ring turns counterclockwise: by the sign of its area if that is far from rounding,
 /// else by the turn at its lowest vertex, which is exact for a ring that does not cross itself.
-pub(crate) fn is_counterclockwise(ring: &[Coord<f64>]) -> bool {
+pub fn is_counterclockwise(ring: &[Coord<f64>]) -> bool {
     let Some(origin) = ring.first() else {
         return true;
     };

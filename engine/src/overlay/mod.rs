@@ -41,5 +41,6 @@ pub use operation::{Operation, overlay, union_all};
 
 pub(crate) use arrangement::Arrangement;
 pub(crate) use input::Edge;
+pub use input::is_counterclockwise;
 pub(crate) use lines::trace_lines;
 pub(crate) use polygons::trace_polygons;

@@ -22,19 +22,27 @@ mod aggregates;
 mod args;
 mod call;
 mod constructors;
+mod coordinates;
 mod crs;
 mod definition;
+mod distances;
+mod linear;
+mod matrices;
 mod measures;
 mod nearest;
 mod overlay;
+mod pieces;
 mod planning;
 mod predicates;
 mod processing;
 mod reference;
 mod relate;
 mod shared_names;
+mod spheroid;
+mod structure;
 mod text;
 mod transform;
+mod trees;
 mod udaf;
 mod udf;
 mod udwf;
@@ -61,11 +69,18 @@ pub fn families() -> impl Iterator<Item = (&'static str, &'static [Function])> {
         ("Geometries from coordinates", constructors::FUNCTIONS),
         ("Text and bytes", text::FUNCTIONS),
         ("What a geometry is made of", accessors::FUNCTIONS),
+        ("Points, rings and parts", pieces::FUNCTIONS),
         ("Relations of two geometries", predicates::FUNCTIONS),
         ("Matrices of two geometries", relate::FUNCTIONS),
+        ("Stricter relations", matrices::FUNCTIONS),
         ("Nearest neighbours", nearest::FUNCTIONS),
         ("Measures", measures::FUNCTIONS),
+        ("Distances", distances::FUNCTIONS),
+        ("On the Earth", spheroid::FUNCTIONS),
         ("Geometries from geometries", processing::FUNCTIONS),
+        ("Other coordinates", coordinates::FUNCTIONS),
+        ("Other vertices and parts", structure::FUNCTIONS),
+        ("Along lines", linear::FUNCTIONS),
         ("Set operations", overlay::FUNCTIONS),
         ("Aggregates", aggregates::FUNCTIONS),
         ("Coordinate reference systems", crs::FUNCTIONS),

@@ -88,21 +88,28 @@ pub(super) const FUNCTIONS: &[Function] = &[
             "ST_AsText(ST_Collect('POINT(1 2)', 'POINT(3 4)'))",
             "MULTIPOINT((1 2),(3 4))",
         )],
-        evaluate: Evaluate::Scalar(pair),
+        evaluate: Evaluate::ScalarOfNull(
+            "NULL is left out: the other argument is returned, NULL beside NULL.",
+            pair,
+        ),
     },
 ];
 
 fn pair(call: &Call<'_>) -> Result<ArrayRef> {
-    let (a, b) = (call.geometry(0)?, call.geometry(1)?);
-    let (mut left, mut right) = (vec![], vec![]);
+    let arguments = [call.geometry(0)?, call.geometry(1)?];
+    let mut parts = [vec![], vec![]];
     call.binaries(|row, out| {
-        left.clear();
-        right.clear();
-        wkb_to_iso(a.wkb(row)?, &mut left).map_err(|e| a.invalid(row, e))?;
-        wkb_to_iso(b.wkb(row)?, &mut right).map_err(|e| b.invalid(row, e))?;
-        let parts = [left.as_slice(), right.as_slice()];
-        collect(&mut parts.into_iter().map(Part::Wkb), out)?;
-        Ok(true)
+        parts.iter_mut().for_each(Vec::clear);
+        for (i, (arg, part)) in arguments.iter().zip(&mut parts).enumerate() {
+            if !call.is_null(i, row) {
+                wkb_to_iso(arg.wkb(row)?, part).map_err(|e| arg.invalid(row, e))?;
+            }
+        }
+        match parts.each_ref().map(|part| part.is_empty()) {
+            [false, false] => collect(&mut parts.iter().map(|part| Part::Wkb(part)), out)?,
+            _ => parts.iter().for_each(|part| out.extend_from_slice(part)),
+        }
+        Ok(!out.is_empty())
     })
 }
 
@@ -114,6 +121,7 @@ fn operate(call: &Call<'_>, operation: Operation) -> Result<ArrayRef> {
         let unchanged = match (left.is_empty(), right.is_empty(), operation) {
             (_, true, Operation::Intersection) => Some(b),
             (true, _, Operation::Intersection) => Some(a),
+            (true, _, Operation::Union) => Some(b),
             (_, true, _) | (true, _, Operation::Difference) => Some(a),
             (true, ..) => Some(b),
             _ => None,

@@ -1,16 +1,20 @@
 //! Geometries from geometries, in the plane: Z and M are dropped.
 
+use std::collections::HashMap;
+
 use arrow::array::ArrayRef;
 use datafusion::error::Result;
-use geo::{Centroid, Geometry, Line};
+use geo::{Centroid, Coord, Geometry, Line};
 use geoflow_engine::geometry::wkb::{self, WkbCursor, WkbKind};
 use geoflow_engine::geometry::wkb_writer::{
     Dimensions, write_count, write_geometry, write_header, write_point, write_rectangle,
 };
+use geoflow_engine::geometry::{Ordinates, Tree, map_ordinates, wkb_to_iso};
 use geoflow_engine::processing::hull_geometry;
 
 use super::call::Call;
 use super::definition::{CrsRule, Evaluate::Scalar, Function, GEOM, Returns};
+use super::trees::tree;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
@@ -44,8 +48,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         aliases: &[],
         signatures: &[&[GEOM]],
         returns: Returns::Geometry(CrsRule::Arguments),
-        about: "The smallest convex polygon that holds the geometry; a line or point where that has no area.",
-        empty: "EMPTY gives GEOMETRYCOLLECTION EMPTY.",
+        about: "The smallest convex polygon that holds the geometry; a line or point where that has no area. Corners keep their Z.",
+        empty: "EMPTY stays EMPTY.",
         examples: &[(
             "ST_AsText(ST_ConvexHull('MULTIPOINT((0 0),(1 1),(2 2))'))",
             "LINESTRING(0 0,2 2)",
@@ -102,9 +106,33 @@ fn convex_hull(call: &Call<'_>) -> Result<ArrayRef> {
     let mut points = vec![];
     call.binaries(|row, out| {
         points.clear();
-        wkb::append_coords(geometry.wkb(row)?, &mut points)
+        let bytes = geometry.wkb(row)?;
+        wkb::append_coords(bytes, &mut points).map_err(|e| geometry.invalid(row, e))?;
+        let header = WkbCursor::new(bytes)
+            .header()
             .map_err(|e| geometry.invalid(row, e))?;
-        write_geometry(&hull_geometry(&mut points), out);
+        match (points.is_empty(), header.has_z) {
+            (true, _) => wkb_to_iso(bytes, out).map_err(|e| geometry.invalid(row, e))?,
+            (_, true) => hull_with_z(&tree(geometry, row)?, &mut points, out),
+            _ => write_geometry(&hull_geometry(&mut points), out),
+        }
         Ok(true)
     })
+}
+
+/// Corners of a hull are points of the geometry, so they have its z.
+fn hull_with_z(tree: &Tree, points: &mut Vec<Coord<f64>>, out: &mut Vec<u8>) {
+    let key = |x: f64, y: f64| ((x + 0.0).to_bits(), (y + 0.0).to_bits());
+    let mut heights = HashMap::new();
+    for c in tree.all_coords() {
+        heights.entry(key(c.x, c.y)).or_insert(c.z);
+    }
+    let mut flat = vec![];
+    write_geometry(&hull_geometry(points), &mut flat);
+    let lift = |c: Ordinates| Ordinates {
+        z: heights.get(&key(c.x, c.y)).copied().unwrap_or(0.0),
+        ..c
+    };
+    // Nothing is malformed that has just been written.
+    let _ = map_ordinates(&flat, Some(Dimensions::XYZ), (0.0, 0.0), lift, out);
 }

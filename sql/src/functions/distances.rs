@@ -1,0 +1,306 @@
+//! Distances between geometries other than the least, and where they are taken.
+
+use arrow::array::ArrayRef;
+use datafusion::error::Result;
+use geo::{Coord, CoordsIter, Geometry, Line, LineString, Point};
+use geoflow_engine::Error;
+use geoflow_engine::geometry::wkb_writer::write_geometry;
+use geoflow_engine::processing::{closest_points, convex_hull, linework_distance};
+
+use super::call::Call;
+use super::definition::{A, B, CrsRule, Evaluate::Scalar, Function, Kind, Returns, parameter};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "ST_MaxDistance",
+        aliases: &[],
+        signatures: &[&[A, B]],
+        returns: Returns::Number,
+        about: "The greatest distance between points of a and b, in units of the CRS.",
+        empty: "The distance to EMPTY is NULL.",
+        examples: &[("ST_MaxDistance('POINT(0 0)', 'LINESTRING(1 0,3 4)')", "5.0")],
+        evaluate: Scalar(max_distance),
+    },
+    Function {
+        name: "ST_HausdorffDistance",
+        aliases: &[],
+        signatures: &[&[A, B], &[A, B, parameter("densify", Kind::Number)]],
+        returns: Returns::Number,
+        about: "How far the farthest vertex of a or b is from the lines and points of the other. With `densify`, a fraction, every edge is cut into pieces of that part of its length, and their ends count as well.",
+        empty: "The distance to EMPTY is NULL.",
+        examples: &[(
+            "ST_HausdorffDistance('LINESTRING(0 0,2 0)', 'LINESTRING(0 1,2 3)')",
+            "3.0",
+        )],
+        evaluate: Scalar(hausdorff),
+    },
+    Function {
+        name: "ST_FrechetDistance",
+        aliases: &[],
+        signatures: &[&[A, B]],
+        returns: Returns::Number,
+        about: "How long a leash must be for two to walk along the vertices of a and b, each at its own pace: the discrete Fréchet distance.",
+        empty: "The distance to EMPTY is NULL.",
+        examples: &[(
+            "ST_FrechetDistance('LINESTRING(0 0,2 0)', 'LINESTRING(0 1,2 3)')",
+            "3.0",
+        )],
+        evaluate: Scalar(frechet),
+    },
+    Function {
+        name: "ST_Azimuth",
+        aliases: &[],
+        signatures: &[&[A, B]],
+        returns: Returns::Number,
+        about: "The direction from point a to point b, in radians clockwise from north (the y axis).",
+        empty: "EMPTY gives NULL, and two points in one place; anything but points is an error.",
+        examples: &[(
+            "round(degrees(ST_Azimuth('POINT(0 0)', 'POINT(1 1)')))",
+            "45.0",
+        )],
+        evaluate: Scalar(azimuth),
+    },
+    Function {
+        name: "ST_ClosestPoint",
+        aliases: &[],
+        signatures: &[&[A, B]],
+        returns: Returns::Geometry(CrsRule::Arguments),
+        about: "The point of a that is closest to b; one of them, if there are several.",
+        empty: "EMPTY gives NULL.",
+        examples: &[(
+            "ST_AsText(ST_ClosestPoint('LINESTRING(0 0,4 0)', 'POINT(1 5)'))",
+            "POINT(1 0)",
+        )],
+        evaluate: Scalar(|call| closest(call, false)),
+    },
+    Function {
+        name: "ST_ShortestLine",
+        aliases: &[],
+        signatures: &[&[A, B]],
+        returns: Returns::Geometry(CrsRule::Arguments),
+        about: "The shortest line from a to b; one of them, if there are several.",
+        empty: "EMPTY gives NULL.",
+        examples: &[(
+            "ST_AsText(ST_ShortestLine('LINESTRING(0 0,4 0)', 'POINT(1 5)'))",
+            "LINESTRING(1 0,1 5)",
+        )],
+        evaluate: Scalar(|call| closest(call, true)),
+    },
+    Function {
+        name: "ST_LongestLine",
+        aliases: &[],
+        signatures: &[&[A, B]],
+        returns: Returns::Geometry(CrsRule::Arguments),
+        about: "The longest line from a point of a to one of b; one of them, if there are several.",
+        empty: "EMPTY gives NULL.",
+        examples: &[(
+            "ST_AsText(ST_LongestLine('POINT(0 0)', 'LINESTRING(1 0,3 4)'))",
+            "LINESTRING(0 0,3 4)",
+        )],
+        evaluate: Scalar(longest_line),
+    },
+    Function {
+        name: "ST_DFullyWithin",
+        aliases: &[],
+        signatures: &[&[A, B, parameter("distance", Kind::Number)]],
+        returns: Returns::Boolean,
+        about: "Whether all of a and b is at most `distance` apart: the greatest distance between their points.",
+        empty: "EMPTY is within no distance.",
+        examples: &[(
+            "ST_DFullyWithin('POINT(0 0)', 'LINESTRING(1 0,3 4)', 5)",
+            "true",
+        )],
+        evaluate: Scalar(fully_within),
+    },
+];
+
+/// The two points farthest from each other, which are corners of the hulls.
+fn farthest(a: &Geometry<f64>, b: &Geometry<f64>) -> Option<(Coord<f64>, Coord<f64>)> {
+    let corners = |g: &Geometry<f64>| {
+        let mut all: Vec<Coord<f64>> = g.coords_iter().collect();
+        if all.len() > 8 {
+            convex_hull(&mut all);
+        }
+        all
+    };
+    let (a, b) = (corners(a), corners(b));
+    let mut best: Option<(f64, Coord<f64>, Coord<f64>)> = None;
+    for p in &a {
+        for q in &b {
+            let d = (p.x - q.x).hypot(p.y - q.y);
+            if best.is_none_or(|(most, ..)| d > most) {
+                best = Some((d, *p, *q));
+            }
+        }
+    }
+    best.map(|(_, p, q)| (p, q))
+}
+
+fn apart((p, q): (Coord<f64>, Coord<f64>)) -> f64 {
+    (p.x - q.x).hypot(p.y - q.y)
+}
+
+fn max_distance(call: &Call<'_>) -> Result<ArrayRef> {
+    let (a, b) = (call.geometry(0)?, call.geometry(1)?);
+    call.numbers(|row| {
+        let (a, b) = (a.geometry(row)?, b.geometry(row)?);
+        Ok(farthest(&a, &b).map(apart))
+    })
+}
+
+fn fully_within(call: &Call<'_>) -> Result<ArrayRef> {
+    let (a, b, limit) = (call.geometry(0)?, call.geometry(1)?, call.number(2)?);
+    call.booleans(|row| {
+        let (a, b) = (a.geometry(row)?, b.geometry(row)?);
+        Ok(Some(
+            farthest(&a, &b).is_some_and(|pair| apart(pair) <= limit(row)),
+        ))
+    })
+}
+
+fn longest_line(call: &Call<'_>) -> Result<ArrayRef> {
+    let (a, b) = (call.geometry(0)?, call.geometry(1)?);
+    call.binaries(|row, out| {
+        let pair = farthest(a.geometry(row)?.as_ref(), b.geometry(row)?.as_ref());
+        if let Some((p, q)) = pair {
+            write_geometry(&Geometry::Line(Line::new(p, q)), out);
+        }
+        Ok(pair.is_some())
+    })
+}
+
+fn hausdorff(call: &Call<'_>) -> Result<ArrayRef> {
+    let (a, b) = (call.geometry(0)?, call.geometry(1)?);
+    let share = match call.arity() {
+        3 => Some(call.number(2)?),
+        _ => None,
+    };
+    call.numbers(|row| {
+        let (a, b) = (a.geometry(row)?, b.geometry(row)?);
+        let pieces = match &share {
+            None => 1,
+            Some(share) => match share(row) {
+                share if share > 0.0 && share <= 1.0 && 1.0 / share < 1e6 => {
+                    (1.0 / share).round_ties_even() as usize
+                }
+                share => {
+                    return Err(call.invalid(
+                        row,
+                        format!("{share} is no part of an edge: it lies above 0 and is at most 1"),
+                    ));
+                }
+            },
+        };
+        let one_way = |from: &Geometry<f64>, to: &Geometry<f64>| {
+            let mut most: Option<f64> = None;
+            each_place(from, pieces, &mut |p| {
+                let d = linework_distance(to, p);
+                most = most.into_iter().chain(d).reduce(f64::max);
+            });
+            most
+        };
+        Ok(one_way(&a, &b)
+            .zip(one_way(&b, &a))
+            .map(|(there, back)| there.max(back)))
+    })
+}
+
+/// Visits the vertices, and the ends of so many pieces of every edge.
+fn each_place(geometry: &Geometry<f64>, pieces: usize, visit: &mut impl FnMut(Coord<f64>)) {
+    geometry.coords_iter().for_each(&mut *visit);
+    if pieces > 1 {
+        use geo::LinesIter;
+        let mut along = |line: Line<f64>| {
+            for i in 1..pieces {
+                let t = i as f64 / pieces as f64;
+                visit(line.start + (line.end - line.start) * t);
+            }
+        };
+        match geometry {
+            Geometry::LineString(line) => line.lines().for_each(&mut along),
+            Geometry::MultiLineString(lines) => lines.lines_iter().for_each(&mut along),
+            Geometry::Polygon(polygon) => polygon.lines_iter().for_each(&mut along),
+            Geometry::MultiPolygon(all) => all.lines_iter().for_each(&mut along),
+            Geometry::GeometryCollection(parts) => {
+                // Their vertices have been visited already; once more does no harm.
+                parts
+                    .iter()
+                    .for_each(|part| each_place(part, pieces, visit));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Largest table of vertex pairs.
+const MOST_PAIRS: usize = 100_000_000;
+
+fn frechet(call: &Call<'_>) -> Result<ArrayRef> {
+    let (a, b) = (call.geometry(0)?, call.geometry(1)?);
+    call.numbers(|row| {
+        let (a, b) = (a.geometry(row)?, b.geometry(row)?);
+        let a: Vec<Coord<f64>> = a.coords_iter().collect();
+        let b: Vec<Coord<f64>> = b.coords_iter().collect();
+        if a.len().saturating_mul(b.len()) > MOST_PAIRS {
+            return Err(call.invalid(
+                row,
+                format!("{} times {} vertices are too many", a.len(), b.len()),
+            ));
+        }
+        if a.is_empty() || b.is_empty() {
+            return Ok(None);
+        }
+        // Row by row of the table of leashes.
+        let mut leash = vec![f64::INFINITY; b.len()];
+        for (i, p) in a.iter().enumerate() {
+            let mut diagonal = f64::INFINITY;
+            let mut left = f64::INFINITY;
+            for (j, q) in b.iter().enumerate() {
+                let d = (p.x - q.x).hypot(p.y - q.y);
+                let above = leash[j];
+                let least = match (i, j) {
+                    (0, 0) => d,
+                    _ => above.min(diagonal).min(left),
+                };
+                diagonal = above;
+                left = least.max(d);
+                leash[j] = left;
+            }
+        }
+        Ok(leash.last().copied())
+    })
+}
+
+fn azimuth(call: &Call<'_>) -> Result<ArrayRef> {
+    let (a, b) = (call.geometry(0)?, call.geometry(1)?);
+    call.numbers(|row| {
+        let (a, b) = (a.geometry(row)?, b.geometry(row)?);
+        let point = |g: &Geometry<f64>| -> Result<Option<Point<f64>>, Error> {
+            match g {
+                Geometry::Point(point) => Ok(Some(*point)),
+                Geometry::MultiPoint(points) if points.0.is_empty() => Ok(None),
+                _ => Err(call.invalid(row, "a direction leads from a POINT to a POINT")),
+            }
+        };
+        let (Some(a), Some(b)) = (point(&a)?, point(&b)?) else {
+            return Ok(None);
+        };
+        let way = b - a;
+        Ok((a != b).then(|| way.x().atan2(way.y()).rem_euclid(std::f64::consts::TAU)))
+    })
+}
+
+fn closest(call: &Call<'_>, line: bool) -> Result<ArrayRef> {
+    let (a, b) = (call.geometry(0)?, call.geometry(1)?);
+    call.binaries(|row, out| {
+        let pair = closest_points(a.geometry(row)?.as_ref(), b.geometry(row)?.as_ref());
+        if let Some((p, q)) = pair {
+            let result = match line {
+                true => Geometry::LineString(LineString(vec![p, q])),
+                false => Geometry::Point(Point(p)),
+            };
+            write_geometry(&result, out);
+        }
+        Ok(pair.is_some())
+    })
+}

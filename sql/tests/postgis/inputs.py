@@ -1,0 +1,60 @@
+"""The geometries that functions are asked about."""
+
+POINTS = [
+    "POINT(1 2)", "POINT(0 0)", "POINT(5 5)", "POINT(24.941 60.171)", "POINT EMPTY", "POINT Z (1 2 3)", "POINT M (1 2 3)",
+    "POINT ZM (1 2 3 4)", "MULTIPOINT((1 1),(3 4))", "MULTIPOINT((1 1),(1 1),(5 2))", "MULTIPOINT EMPTY",
+    "MULTIPOINT Z ((0 0 1),(3 4 5))",
+]
+LINES = [
+    "LINESTRING(0 0,4 4)", "LINESTRING(0 0,2 1,4 0,6 3)", "LINESTRING(0 4,4 0)", "LINESTRING(1 1,1 1)",
+    "LINESTRING(0 0,4 0,4 4,0 4,0 0)", "LINESTRING(0 0,4 4,4 0,0 4)", "LINESTRING(0 0,0 0,2 2,2 2,5 2)", "LINESTRING EMPTY",
+    "LINESTRING Z (0 0 1,3 4 5,6 8 9)", "LINESTRING M (0 0 1,3 4 5)", "LINESTRING ZM (0 0 1 2,3 4 5 6)",
+    "LINESTRING(24.91 60.15,24.95 60.17,24.99 60.16)", "LINESTRING(2 -1,2 5)", "LINESTRING(-1 2,7 2)",
+    "MULTILINESTRING((0 0,1 1),(1 1,2 2),(5 0,6 1))", "MULTILINESTRING((0 0,4 0),(2 -2,2 2))", "MULTILINESTRING EMPTY",
+    "MULTILINESTRING Z ((0 0 1,1 1 2),(3 3 3,4 4 5))",
+]
+POLYGONS = [
+    "POLYGON((0 0,4 0,4 4,0 4,0 0))", "POLYGON((0 0,0 4,4 4,4 0,0 0))", "POLYGON((2 2,6 2,6 6,2 6,2 2))", "POLYGON((4 0,8 0,8 4,4 4,4 0))",
+    "POLYGON((4 4,8 4,8 8,4 8,4 4))", "POLYGON((0 0,9 0,9 9,0 9,0 0),(3 3,3 6,6 6,6 3,3 3))", "POLYGON((0 0,6 0,3 5,0 0))",
+    "POLYGON((3 3,6 3,6 6,3 6,3 3))", "POLYGON((0 0,8 0,8 8,4 3,0 8,0 0))", "POLYGON((0 0,9 0,9 9,0 9,0 0),(1 1,4 1,4 4,1 1),(5 5,8 5,8 8,5 5))",
+    "POLYGON EMPTY", "POLYGON Z ((0 0 1,4 0 2,4 4 3,0 4 4,0 0 1))",
+    "POLYGON((24.9 60.1,25.1 60.12,25.07 60.25,24.95 60.22,24.9 60.1))",
+    "MULTIPOLYGON(((0 0,2 0,2 2,0 2,0 0)),((3 3,5 3,5 5,3 5,3 3)))", "MULTIPOLYGON(((0 0,9 0,9 9,0 9,0 0),(1 1,8 1,8 8,1 8,1 1)),((3 3,6 3,6 6,3 6,3 3)))",
+    "MULTIPOLYGON EMPTY",
+]
+COLLECTIONS = [
+    "GEOMETRYCOLLECTION(POINT(1 1),LINESTRING(0 0,2 2),POLYGON((5 5,8 5,8 8,5 5)))", "GEOMETRYCOLLECTION EMPTY",
+    "GEOMETRYCOLLECTION(POINT EMPTY,LINESTRING(0 0,2 3))", "GEOMETRYCOLLECTION Z (POINT Z (1 2 3))",
+    "GEOMETRYCOLLECTION(GEOMETRYCOLLECTION(POINT(3 3)),MULTIPOINT((4 4),(5 5)))",
+]
+# What PostGIS calls invalid.
+INVALID = [
+    "POLYGON((0 0,4 4,4 0,0 4,0 0))", "POLYGON((0 0,4 0,4 4,0 4,0 0),(1 1,6 1,6 2,1 2,1 1))",
+    "POLYGON((0 0,4 0,4 4,0 4,0 0),(5 5,6 5,6 6,5 5))", "MULTIPOLYGON(((0 0,4 0,4 4,0 4,0 0)),((2 2,6 2,6 6,2 6,2 2)))",
+    "POLYGON((0 0,4 0,4 4,2 4,2 6,2 4,0 4,0 0))",
+]
+
+ALL = POINTS + LINES + POLYGONS + COLLECTIONS
+PLAIN = POINTS[:5] + POINTS[8:11] + LINES[:8] + LINES[11:17] + POLYGONS[:11] + POLYGONS[12:]
+# Two of everything that is flat and not a collection: overlay, distances, relations.
+PAIRS = [
+    (a, b)
+    for i, a in enumerate(PLAIN)
+    for j, b in enumerate(PLAIN)
+    if (i * 7 + j * 3) % 6 < 2 or ("POLYGON(" in a and "POLYGON(" in b)
+]
+FEW = [POINTS[0], POINTS[8], LINES[1], LINES[4], LINES[14], POLYGONS[0], POLYGONS[5], POLYGONS[8], POLYGONS[13], COLLECTIONS[0]]
+
+SETS = {
+    "all": [(a, None) for a in ALL],
+    "valid_or_not": [(a, None) for a in ALL + INVALID],
+    "points": [(a, None) for a in POINTS],
+    "lines": [(a, None) for a in LINES],
+    "areas": [(a, None) for a in POLYGONS + COLLECTIONS],
+    "flat": [(a, None) for a in PLAIN],
+    "few": [(a, None) for a in FEW],
+    "pairs": PAIRS,
+    "point_pairs": [(a, b) for a in POINTS[:8] for b in POINTS[:8]],
+    "null": [(None, "POINT(1 2)"), ("POINT(1 2)", None)],
+    "none": [(None, None)],
+}
