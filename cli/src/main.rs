@@ -11,6 +11,7 @@
 //! `main` is the only place that turns an [`exit::ExitStatus`] into a process exit code.
 
 mod args;
+mod convert;
 mod error;
 mod exit;
 mod functions;

@@ -7,9 +7,11 @@ use arrow::array::{Array, UInt64Array};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use futures::StreamExt;
+use geoflow_engine::geoparquet::geometry_columns;
+use geoflow_engine::tiling::HilbertSortExec;
 
-use crate::args::QueryArgs;
-use crate::error::{Failure, Result, from_datafusion};
+use crate::args::{QueryArgs, Sort};
+use crate::error::{Failure, Result, from_datafusion, from_engine};
 use crate::output::{Destination, Format, Options, Sink, open_writer};
 use crate::printer::Printer;
 use crate::progress::Progress;
@@ -54,6 +56,7 @@ struct Run<'a> {
     destination: Destination,
     format: Format,
     options: Options,
+    sort: Option<Sort>,
     timing: Timing,
 }
 
@@ -78,6 +81,7 @@ impl<'a> Run<'a> {
             },
             destination,
             format,
+            sort: args.sort,
             timing: Timing::start(),
         })
     }
@@ -134,12 +138,15 @@ impl<'a> Run<'a> {
 
         let started = Instant::now();
         let context = Arc::new(frame.task_ctx());
-        let physical = frame
+        let mut physical = frame
             .create_physical_plan()
             .await
             .map_err(|e| from_datafusion(&e))?;
         for notice in session.notices() {
             self.printer.note(&notice);
+        }
+        if statement.yields == Yield::Rows && self.sort == Some(Sort::Hilbert) {
+            physical = along_curve(physical)?;
         }
         self.timing.plan += started.elapsed();
         tracing::info!("planned in {:?}", self.timing.plan);
@@ -237,4 +244,16 @@ impl<'a> Run<'a> {
         let place = self.printer.progress_target()?;
         Some(Progress::watch(Arc::clone(plan), place))
     }
+}
+
+/// The same rows in the order of a Hilbert curve.
+fn along_curve(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    let columns = geometry_columns(&plan.schema()).map_err(|e| from_engine(&e))?;
+    let Some(geometry) = columns.first() else {
+        return Err(Failure::user(
+            "--sort hilbert needs a geometry column, and the result has none",
+        ));
+    };
+    let sort = HilbertSortExec::try_new(plan, *geometry, vec![]).map_err(|e| from_engine(&e))?;
+    Ok(Arc::new(sort))
 }

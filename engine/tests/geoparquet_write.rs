@@ -409,7 +409,7 @@ async fn copy_writes_geoparquet() {
     assert!(geo.columns[0].row_group_bounds[0].is_some());
     compare_covering(&query(&out, "SELECT * FROM t").await[0], "geometry", "bbox");
 
-    let options = "STORED AS PARQUET OPTIONS ('compression' 'snappy', 'max_row_group_size' '100')";
+    let options = "STORED AS PARQUET OPTIONS ('compression' 'snappy', 'max_row_group_size' '100', overwrite 'true')";
     query(&source, &copy("SELECT name, geometry FROM t", options)).await;
     let written = info(&out).await;
     assert_eq!(

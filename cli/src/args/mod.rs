@@ -1,15 +1,17 @@
 //! The command line as it was typed: parsing opens no file and asks no terminal.
 
+mod convert;
 mod functions;
 mod global;
 mod info;
 mod memory_size;
 mod query;
 
+pub(crate) use convert::{Bbox, ConvertArgs, Encoding, Sort};
 pub(crate) use functions::{FunctionsArgs, FunctionsFormat};
 pub(crate) use global::{ColorChoice, ErrorFormat, GlobalArgs};
 pub(crate) use info::{InfoArgs, InfoFormat};
-pub(crate) use query::QueryArgs;
+pub(crate) use query::{MaxRows, QueryArgs};
 
 use clap::{Parser, Subcommand};
 
@@ -40,6 +42,9 @@ pub(crate) enum Command {
     /// Run SQL and print the answer or write it to a file
     #[command(after_help = query::EXAMPLES)]
     Query(QueryArgs),
+    /// Convert between formats; sort, filter, transform and partition on the way
+    #[command(after_help = convert::EXAMPLES)]
+    Convert(Box<ConvertArgs>),
     /// Show schema, CRS, geometry types, bounds and row groups of GeoParquet files
     Info(InfoArgs),
     /// Show the spatial functions: signatures, meaning, NULL, EMPTY and CRS, examples

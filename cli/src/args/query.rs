@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
+use super::convert::Sort;
 use crate::output::Format;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -46,6 +47,10 @@ pub(crate) struct QueryArgs {
     /// Replace the file given with -o when it exists
     #[arg(long, requires = "output")]
     pub(crate) overwrite: bool,
+
+    /// Order of the rows of the result
+    #[arg(long, value_enum, value_name = "ORDER", requires = "output")]
+    pub(crate) sort: Option<Sort>,
 
     /// Rows a table shows; all (or 0) for no limit. Other formats are never cut
     #[arg(long, value_name = "N", default_value = "40")]

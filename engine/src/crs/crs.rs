@@ -123,6 +123,17 @@ impl Crs {
         self.same_as(&Self::lon_lat())
     }
 
+    /// Whether coordinates are longitude and latitude in degrees, on whatever datum. `false` for what is
+    /// not known.
+    pub fn is_geographic(&self) -> bool {
+        if self.is_lon_lat() {
+            return true;
+        }
+        let definition = self.to_projjson_for_writing();
+        let kind = definition.as_ref().and_then(|json| json.get("type"));
+        kind.and_then(Value::as_str) == Some("GeographicCRS")
+    }
+
     /// Whether coordinates in the two systems can be compared.
     ///
     /// Two authority codes decide alone, whatever their case; `EPSG:4326` and `OGC:CRS84` are one,

@@ -11,11 +11,9 @@ use datafusion::datasource::file_format::file_compression_type::FileCompressionT
 use datafusion::datasource::file_format::parquet::{ParquetFormat, ParquetFormatFactory};
 use datafusion::datasource::file_format::{FileFormat, FileFormatFactory, FileMeta};
 use datafusion::datasource::physical_plan::{FileScanConfig, FileSinkConfig, FileSource};
-use datafusion::datasource::sink::DataSinkExec;
 use datafusion::datasource::table_schema::TableSchema;
 
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::dml::InsertOp;
 use datafusion::physical_expr::{LexOrdering, LexRequirement};
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{StreamExt, TryStreamExt};
@@ -23,14 +21,18 @@ use object_store::{ObjectMeta, ObjectStore};
 use parquet::file::metadata::ParquetMetaData;
 
 use super::merge::{FileSchema, merge};
-use super::sink::GeoParquetSink;
-use super::{GeoMetadata, display_location, label_geometry, read_footer};
+use super::named_geometry::{NamedGeometry, label_named};
+use super::sink_plan::write_plan;
+use super::{
+    GeoMetadata, OutputOptions, display_location, geometry_columns, label_geometry, read_footer,
+};
 use crate::Error;
 
 /// Makes [`GeoParquetFormat`]s for `STORED AS PARQUET`.
 ///
 /// Beside the options of Parquet it takes `edges`: `planar` reads lines and polygons with
-/// spherical edges as if they were straight.
+/// spherical edges as if they were straight; `geometry` to name columns of WKB, with their CRS, in files
+/// without `geo` metadata; and those of [`OUTPUT_OPTIONS`](super::OUTPUT_OPTIONS).
 #[derive(Debug)]
 pub struct GeoParquetFormatFactory {
     inner: ParquetFormatFactory,
@@ -78,7 +80,14 @@ impl FileFormatFactory for GeoParquetFormatFactory {
                 .into());
             }
         };
+        // Columns of WKB in files without metadata: `geometry 'pickup:EPSG:4326, dropoff'`.
+        let geometry = options
+            .remove("format.geometry")
+            .or_else(|| options.remove("geometry"))
+            .map_or(Ok(vec![]), |text| NamedGeometry::parse_all(&text))?;
         Ok(Arc::new(GeoParquetFormat {
+            geometry,
+            output: OutputOptions::take(&mut options)?,
             inner: self.inner.create(state, &options)?,
             spherical_as_planar,
         }))
@@ -97,6 +106,8 @@ impl FileFormatFactory for GeoParquetFormatFactory {
 pub struct GeoParquetFormat {
     inner: Arc<dyn FileFormat>,
     spherical_as_planar: bool,
+    geometry: Vec<NamedGeometry>,
+    output: OutputOptions,
 }
 
 impl Default for GeoParquetFormat {
@@ -111,6 +122,8 @@ impl GeoParquetFormat {
         Self {
             inner: Arc::new(inner),
             spherical_as_planar: false,
+            geometry: vec![],
+            output: OutputOptions::default(),
         }
     }
 
@@ -149,6 +162,7 @@ impl GeoParquetFormat {
             Some(geo) => label_geometry(&schema, &geo, &file, self.spherical_as_planar)?,
             None => Schema::clone(&schema),
         };
+        let schema = label_named(schema, &self.geometry, &file)?;
         Ok(FileSchema { file, schema })
     }
 }
@@ -252,12 +266,11 @@ impl FileFormat for GeoParquetFormat {
         conf: FileSinkConfig,
         order_requirements: Option<LexRequirement>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let options = self.inner.downcast_ref::<ParquetFormat>();
-        if let (Some(parquet), InsertOp::Append) = (options, conf.insert_op)
-            && let Some(sink) = GeoParquetSink::try_new(&conf, &input.schema(), parquet.options())?
-        {
-            let sink = Arc::new(sink);
-            return Ok(Arc::new(DataSinkExec::new(input, sink, order_requirements)));
+        let parquet = self.inner.downcast_ref::<ParquetFormat>();
+        let ours = !self.output.is_default() || !geometry_columns(&input.schema())?.is_empty();
+        if let Some(parquet) = parquet.filter(|_| ours) {
+            let options = parquet.options();
+            return write_plan(input, &conf, options, &self.output, order_requirements);
         }
         self.inner
             .create_writer_physical_plan(input, state, conf, order_requirements)

@@ -11,6 +11,7 @@
 //!  reads                                                       (prune_*)
 //!
 //!  RecordBatches ──> GeoParquetWriter ──> geometry, covering, bounds, `geo`     (write_*)
+//!  plans ──> order, partitions ──> files, complete or not at all      (sink_*, output_*)
 //! ```
 
 mod bounds;
@@ -20,6 +21,10 @@ mod info;
 mod location;
 mod merge;
 mod metadata;
+mod named_geometry;
+mod output_file;
+mod output_options;
+mod output_path;
 mod prune_access;
 mod prune_fields;
 mod prune_filter;
@@ -29,6 +34,7 @@ mod prune_source;
 mod prune_statistics;
 mod schema;
 mod sink;
+mod sink_plan;
 mod write_column;
 mod write_file;
 mod write_geometry_type;
@@ -44,9 +50,11 @@ pub use format::{GeoParquetFormat, GeoParquetFormatFactory};
 pub use info::{FileInfo, GeoInfo, GeometryColumnInfo, Pruning, RowGroupInfo, read_info};
 pub use location::display_location;
 pub use metadata::{ColumnEncoding, Covering, Edges, GEO_KEY, GeoColumn, GeoMetadata};
+pub use output_options::{Existing, OUTPUT_OPTIONS, OutputOptions};
 pub use prune_filter::BoundsFilter;
 pub use prune_scan::{prune_fields, prune_scan};
 pub use schema::label_geometry;
 pub use write_options::{GeoParquetVersion, GeometryEncoding, WriteOptions};
 pub use write_parallel::ParallelWriter;
+pub use write_plan::geometry_columns;
 pub use writer::{GeoParquetWriter, WriteSummary};

@@ -1,109 +1,132 @@
 //! GeoParquet at the end of a plan: `COPY ... TO`, `INSERT INTO`.
 
 use std::fmt;
-use std::future::poll_fn;
-use std::io::Write;
-use std::pin::Pin;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::compute::partition;
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use async_trait::async_trait;
-use bytes::Bytes;
 use datafusion::common::file_options::parquet_writer::parse_compression_string;
-use datafusion::common::runtime::{JoinSet, SpawnedTask};
 use datafusion::config::TableParquetOptions;
-use datafusion::datasource::physical_plan::{FileSink, FileSinkConfig};
+use datafusion::datasource::physical_plan::FileSinkConfig;
 use datafusion::datasource::sink::DataSink;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::dml::InsertOp;
+use datafusion::physical_plan::metrics::{
+    Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
+};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType};
-use object_store::ObjectStore;
-use object_store::buffered::BufWriter;
+use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
-use parking_lot::Mutex;
-use tokio::io::AsyncWrite;
-use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
+use object_store::{ObjectStore, ObjectStoreExt};
 
+use super::output_file::OutputFile;
+use super::output_options::Existing;
+use super::output_path::{part, partition_folder, write_id};
 use super::write_plan::WritePlan;
-use super::{ParallelWriter, WriteOptions, WriteSummary};
+use super::{OutputOptions, WriteOptions, display_location};
 use crate::Error;
-use crate::geometry::GeometryType;
 
 /// The value of DataFusion's `max_row_group_size` that means that nobody set it.
 const DATAFUSION_ROW_GROUP: usize = 1024 * 1024;
 
-/// Writes files with [`ParallelWriter`], one task a file.
+/// Most row groups of a file: they are numbered with 16 bits.
+const MAX_ROW_GROUPS: usize = 30_000;
+
+/// Writes rows into one file, or into the files of a folder.
 ///
 /// ```text
-///  batches ──demux──> file 1: ParallelWriter   ──> buffer ──> parts of an upload
-///            by key   file 2: ...
+///  rows, sorted by partition ──> cut where the partition changes ──> file, until it is full
+///                                                                    file ...
 /// ```
+///
+/// One file is open at a time, whose row groups are encoded at once. When the write fails, the files
+/// that are complete are removed again.
 #[derive(Debug)]
 pub(super) struct GeoParquetSink {
     config: FileSinkConfig,
     /// The columns of the files: those of the input less the partition columns.
     schema: SchemaRef,
-    options: WriteOptions,
+    /// Where in the input these columns are.
+    columns: Vec<usize>,
+    /// The columns of the input that rows are partitioned by.
+    partition: Vec<usize>,
+    write: WriteOptions,
+    output: OutputOptions,
+    metrics: ExecutionPlanMetricsSet,
 }
 
 impl GeoParquetSink {
-    /// `None` when no column is geometry: plain Parquet has a sink of its own.
+    /// A sink for rows of the output schema, sorted by the columns `partition`.
     ///
     /// # Errors
     /// What cannot be written is refused before anything runs.
     pub(super) fn try_new(
-        config: &FileSinkConfig,
-        input: &Schema,
+        config: FileSinkConfig,
+        partition: Vec<usize>,
         options: &TableParquetOptions,
-    ) -> Result<Option<Self>> {
-        let schema = file_schema(config, input);
-        let mut has_geometry = false;
-        for field in schema.fields() {
-            has_geometry |= GeometryType::from_field(field)?.is_some();
+        output: &OutputOptions,
+    ) -> Result<Self> {
+        let input = config.output_schema();
+        let columns: Vec<usize> = (0..input.fields().len())
+            .filter(|i| config.keep_partition_by_columns || !partition.contains(i))
+            .collect();
+        if columns.is_empty() {
+            return Err(Error::Statement(
+                "rows are partitioned by all of their columns, so that none is left for the files"
+                    .to_owned(),
+            )
+            .into());
         }
-        if !has_geometry {
-            return Ok(None);
-        }
-        let options = write_options(options)?;
-        WritePlan::new(&schema, &options, None)?;
-        Ok(Some(Self {
-            config: config.clone(),
+        let schema = input.project(&columns)?;
+        let write = write_options(options, output)?;
+        WritePlan::new(&schema, &write, None)?;
+        Ok(Self {
+            config,
             schema: Arc::new(schema),
-            options,
-        }))
+            columns,
+            partition,
+            write,
+            output: output.clone(),
+            metrics: ExecutionPlanMetricsSet::new(),
+        })
+    }
+
+    /// What becomes of files that are there. Tables grow; `COPY` has no table.
+    fn existing(&self) -> Existing {
+        let is_table = !self.config.file_group.is_empty();
+        match (self.config.insert_op, self.output.existing) {
+            (InsertOp::Overwrite, _) => Existing::Overwrite,
+            (_, Existing::Refuse) if is_table => Existing::Append,
+            (_, existing) => existing,
+        }
+    }
+
+    fn is_folder(&self) -> Result<bool> {
+        let url = self.url()?;
+        let single = self.config.file_output_mode.single_file_output(url);
+        if single && !self.partition.is_empty() {
+            return Err(Error::Statement(format!(
+                "{} is one file, but rows that are partitioned go into many: write a folder, '{}/'",
+                self.config.original_url,
+                self.config.original_url.trim_end_matches(".parquet"),
+            ))
+            .into());
+        }
+        Ok(!single)
+    }
+
+    fn url(&self) -> Result<&datafusion::datasource::listing::ListingTableUrl> {
+        let url = self.config.table_paths.first();
+        url.ok_or_else(|| Error::Internal("an output without a place".into()).into())
     }
 }
 
-/// The output schema keeps names; labels may stand only on the fields of the input.
-fn file_schema(config: &FileSinkConfig, input: &Schema) -> Schema {
-    let dropped = |field: &Field| {
-        !config.keep_partition_by_columns
-            && config
-                .table_partition_cols
-                .iter()
-                .any(|(name, _)| name == field.name())
-    };
-    let fields: Vec<Field> = config
-        .output_schema
-        .fields()
-        .iter()
-        .enumerate()
-        .filter(|(_, field)| !dropped(field))
-        .map(|(i, field)| {
-            let labels = input.fields().get(i).map(|f| f.metadata().clone());
-            let mut field = field.as_ref().clone();
-            for (key, value) in labels.unwrap_or_default() {
-                field.metadata_mut().entry(key).or_insert(value);
-            }
-            field
-        })
-        .collect();
-    Schema::new(fields)
-}
-
-fn write_options(options: &TableParquetOptions) -> Result<WriteOptions> {
+fn write_options(options: &TableParquetOptions, output: &OutputOptions) -> Result<WriteOptions> {
     let mut own = WriteOptions::default();
     if options.global.max_row_group_size != DATAFUSION_ROW_GROUP {
         own.row_group_rows = options.global.max_row_group_size;
@@ -111,6 +134,14 @@ fn write_options(options: &TableParquetOptions) -> Result<WriteOptions> {
     if let Some(compression) = &options.global.compression {
         own.compression = parse_compression_string(compression)?;
     }
+    if let Some(rows) = output.row_group_rows {
+        own.row_group_rows = rows;
+    }
+    if let Some(bytes) = output.row_group_bytes {
+        own.row_group_bytes = bytes;
+    }
+    own.version = output.version.unwrap_or(own.version);
+    own.encoding = output.encoding.unwrap_or(own.encoding);
     Ok(own)
 }
 
@@ -126,120 +157,337 @@ impl DataSink for GeoParquetSink {
         self.config.output_schema()
     }
 
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
     async fn write_all(
         &self,
-        data: SendableRecordBatchStream,
+        mut data: SendableRecordBatchStream,
         context: &Arc<TaskContext>,
     ) -> Result<u64> {
-        FileSink::write_all(self, data, context).await
+        let store = context
+            .runtime_env()
+            .object_store(&self.config.object_store_url)?;
+        let url = self.url()?;
+        let base = url.prefix().clone();
+        let folder = self.is_folder()?;
+        let replaced = self.check_existing(&store, &base, folder).await?;
+        let mut output = Output {
+            sink: self,
+            store: Arc::clone(&store),
+            context,
+            base,
+            folder,
+            write: self.fitted(context),
+            id: write_id(),
+            open: None,
+            done: vec![],
+            rows: 0,
+            metrics: Metrics::new(&self.metrics),
+        };
+        let written = output.run(&mut data).await;
+        match written {
+            Ok(()) => {
+                self.remove(&store, &replaced).await?;
+                Ok(output.rows)
+            }
+            Err(error) => Err(output.clean(error).await),
+        }
     }
 }
 
-#[async_trait]
-impl FileSink for GeoParquetSink {
-    fn config(&self) -> &FileSinkConfig {
-        &self.config
-    }
-
-    async fn spawn_writer_tasks_and_join(
+impl GeoParquetSink {
+    /// The files that the new ones replace.
+    async fn check_existing(
         &self,
-        context: &Arc<TaskContext>,
-        demux_task: SpawnedTask<Result<()>>,
-        mut files: UnboundedReceiver<(Path, Receiver<RecordBatch>)>,
-        store: Arc<dyn ObjectStore>,
-    ) -> Result<u64> {
-        let mut tasks: JoinSet<Result<WriteSummary>> = JoinSet::new();
-        while let Some((path, batches)) = files.recv().await {
-            let file = OutputFile {
-                schema: Arc::clone(&self.schema),
-                options: self.options.clone(),
-                store: Arc::clone(&store),
-                context: Arc::clone(context),
-                path,
+        store: &Arc<dyn ObjectStore>,
+        base: &Path,
+        folder: bool,
+    ) -> Result<Vec<Path>> {
+        let existing = self.existing();
+        let shown = &self.config.original_url;
+        if !folder {
+            return match (store.head(base).await, existing) {
+                (Err(object_store::Error::NotFound { .. }), _) | (Ok(_), Existing::Overwrite) => {
+                    // A file that is put in place of another replaces it.
+                    Ok(vec![])
+                }
+                (Ok(_), Existing::Refuse) => Err(Error::Statement(format!(
+                    "{shown} exists already: OPTIONS (overwrite 'true') replaces it"
+                ))
+                .into()),
+                (Ok(_), Existing::Append) => Err(Error::Statement(format!(
+                    "{shown} is a file and cannot grow: append to a folder, '{}/'",
+                    shown.trim_end_matches(".parquet")
+                ))
+                .into()),
+                (Err(error), _) => Err(error.into()),
             };
-            tasks.spawn(file.write(batches));
         }
-        let mut rows = 0;
-        while let Some(done) = tasks.join_next().await {
-            let summary = done.map_err(|e| DataFusionError::ExecutionJoin(Box::new(e)))??;
-            rows += summary.rows;
+        if existing == Existing::Append {
+            return Ok(vec![]);
         }
-        demux_task
-            .join_unwind()
-            .await
-            .map_err(|e| DataFusionError::ExecutionJoin(Box::new(e)))??;
-        Ok(rows)
-    }
-}
-
-struct OutputFile {
-    schema: SchemaRef,
-    options: WriteOptions,
-    store: Arc<dyn ObjectStore>,
-    context: Arc<TaskContext>,
-    path: Path,
-}
-
-impl OutputFile {
-    /// A file that fails is not left behind in part: its upload is given up.
-    async fn write(self, batches: Receiver<RecordBatch>) -> Result<WriteSummary> {
-        let execution = &self.context.session_config().options().execution;
-        let capacity = execution.objectstore_writer_buffer_size;
-        let mut upload =
-            BufWriter::with_capacity(Arc::clone(&self.store), self.path.clone(), capacity);
-        let written = self.encode(batches, &mut upload).await;
-        if written.is_err() {
-            // The first error is the one to tell.
-            drop(upload.abort().await);
+        let suffix = format!(".{}", self.config.file_extension);
+        let mut listed = store.list(Some(base));
+        let mut found = vec![];
+        while let Some(object) = listed.try_next().await? {
+            if object.location.as_ref().ends_with(&suffix) {
+                found.push(object.location);
+                if existing == Existing::Refuse {
+                    break;
+                }
+            }
         }
-        written
-    }
-
-    async fn encode(
-        &self,
-        mut batches: Receiver<RecordBatch>,
-        upload: &mut BufWriter,
-    ) -> Result<WriteSummary> {
-        let reservation = MemoryConsumer::new(format!("GeoParquetSink[{}]", self.path))
-            .register(self.context.memory_pool());
-        let encoded = Encoded::default();
-        let threads = self.context.session_config().target_partitions();
-        let mut writer =
-            ParallelWriter::try_new(encoded.clone(), &self.schema, &self.options, threads)?;
-        while let Some(batch) = batches.recv().await {
-            writer.write(&batch).await?;
-            upload.put(encoded.take()).await?;
-            reservation.try_resize(writer.memory_size())?;
+        match (existing, found.first()) {
+            (Existing::Refuse, Some(file)) => Err(Error::Statement(format!(
+                "{shown} has files already, such as {}: OPTIONS (if_exists 'overwrite') replaces them, \
+                 (if_exists 'append') adds to them",
+                display_location(store.as_ref(), file)
+            ))
+            .into()),
+            _ => Ok(found),
         }
-        let summary = writer.finish().await?;
-        upload.put(encoded.take()).await?;
-        poll_fn(|cx| Pin::new(&mut *upload).poll_shutdown(cx))
-            .await
-            .map_err(|e| Error::Environment {
-                message: format!("{} could not be written: {e}", self.path),
-                retryable: true,
-            })?;
-        Ok(summary)
-    }
-}
-
-/// What the writer has encoded and the upload has not yet taken.
-#[derive(Clone, Default)]
-struct Encoded(Arc<Mutex<Vec<u8>>>);
-
-impl Encoded {
-    fn take(&self) -> Bytes {
-        std::mem::take(&mut *self.0.lock()).into()
-    }
-}
-
-impl Write for Encoded {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    /// Removes what the new files replace.
+    async fn remove(&self, store: &Arc<dyn ObjectStore>, replaced: &[Path]) -> Result<()> {
+        for path in replaced {
+            match store.delete(path).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => {
+                    let file = display_location(store.as_ref(), path);
+                    return Err(Error::Environment {
+                        message: format!(
+                            "{} is written, but {file} from before could not be removed, so that both are there now: {error}",
+                            self.config.original_url
+                        ),
+                        retryable: false,
+                    }
+                    .into());
+                }
+            }
+        }
         Ok(())
     }
+
+    /// The options, with row groups that memory has room for.
+    fn fitted(&self, context: &TaskContext) -> WriteOptions {
+        let mut write = self.write.clone();
+        if let MemoryLimit::Finite(limit) = context.memory_pool().memory_limit() {
+            // As many are under way at once; a sort before may hold half of the rest.
+            let at_once = context.session_config().target_partitions() + 1;
+            let room = (limit / 4 / at_once).max(1 << 20);
+            write.row_group_bytes = write.row_group_bytes.min(room);
+        }
+        write
+    }
+}
+
+/// What one run of the sink has written.
+struct Output<'a> {
+    sink: &'a GeoParquetSink,
+    store: Arc<dyn ObjectStore>,
+    context: &'a Arc<TaskContext>,
+    base: Path,
+    folder: bool,
+    write: WriteOptions,
+    id: String,
+    open: Option<Open>,
+    /// Files that are complete.
+    done: Vec<Path>,
+    rows: u64,
+    metrics: Metrics,
+}
+
+struct Open {
+    file: OutputFile,
+    /// The values that the rows are partitioned by.
+    partition: Vec<(String, Option<String>)>,
+}
+
+struct Metrics {
+    files: Count,
+    bytes: Count,
+    rows: Count,
+}
+
+impl Metrics {
+    fn new(set: &ExecutionPlanMetricsSet) -> Self {
+        Self {
+            files: MetricBuilder::new(set).global_counter("files_written"),
+            bytes: MetricBuilder::new(set).global_counter("bytes_written"),
+            rows: MetricBuilder::new(set).global_counter("rows_written"),
+        }
+    }
+}
+
+impl Output<'_> {
+    async fn run(&mut self, data: &mut SendableRecordBatchStream) -> Result<()> {
+        let reservation =
+            MemoryConsumer::new("GeoParquetSink").register(self.context.memory_pool());
+        while let Some(batch) = data.next().await.transpose()? {
+            if self.sink.partition.is_empty() {
+                self.rows_of(vec![], &batch).await?;
+            } else {
+                let keys: Vec<ArrayRef> = self
+                    .sink
+                    .partition
+                    .iter()
+                    .map(|i| Arc::clone(batch.column(*i)))
+                    .collect();
+                for range in partition(&keys)?.ranges() {
+                    let values = self.partition_values(&keys, range.start)?;
+                    let rows = batch.slice(range.start, range.len());
+                    self.rows_of(values, &rows).await?;
+                }
+            }
+            if let Some(open) = &self.open {
+                reservation.try_resize(open.file.memory_size())?;
+            }
+        }
+        // Nothing is something, too: the columns.
+        if self.open.is_none() && self.done.is_empty() && self.sink.partition.is_empty() {
+            self.open(vec![])?;
+        }
+        self.close().await
+    }
+
+    fn partition_values(
+        &self,
+        keys: &[ArrayRef],
+        row: usize,
+    ) -> Result<Vec<(String, Option<String>)>> {
+        let schema = self.sink.config.output_schema();
+        let options = FormatOptions::default();
+        let names = self.sink.partition.iter();
+        let names = names.map(|i| schema.field(*i).name().clone());
+        names
+            .zip(keys)
+            .map(|(name, key)| {
+                if key.is_null(row) {
+                    return Ok((name, None));
+                }
+                let value = ArrayFormatter::try_new(key.as_ref(), &options)?;
+                Ok((name, Some(value.value(row).try_to_string()?)))
+            })
+            .collect()
+    }
+
+    async fn rows_of(
+        &mut self,
+        partition: Vec<(String, Option<String>)>,
+        rows: &RecordBatch,
+    ) -> Result<()> {
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.partition != partition || self.is_full(open))
+        {
+            self.close().await?;
+        }
+        if self.open.is_none() {
+            self.open(partition)?;
+        }
+        let rows = rows.project(&self.sink.columns)?;
+        if let Some(open) = &mut self.open {
+            open.file.write(&rows).await?;
+        }
+        self.rows += rows.num_rows() as u64;
+        self.metrics.rows.add(rows.num_rows());
+        Ok(())
+    }
+
+    fn is_full(&self, open: &Open) -> bool {
+        self.folder
+            && (open.file.bytes_written() >= self.sink.output.file_bytes
+                || open.file.row_groups() >= MAX_ROW_GROUPS)
+    }
+
+    fn open(&mut self, partition: Vec<(String, Option<String>)>) -> Result<()> {
+        let path = match self.folder {
+            false => self.base.clone(),
+            true => {
+                let folder = partition_folder(&self.base, &partition);
+                part(
+                    &folder,
+                    &self.id,
+                    self.done.len(),
+                    &self.sink.config.file_extension,
+                )
+            }
+        };
+        let threads = self.context.session_config().target_partitions();
+        let mut file =
+            OutputFile::try_new(&self.store, path, &self.sink.schema, &self.write, threads)?;
+        file.count_from(self.rows);
+        self.open = Some(Open { file, partition });
+        Ok(())
+    }
+
+    async fn close(&mut self) -> Result<()> {
+        let Some(open) = self.open.take() else {
+            return Ok(());
+        };
+        let path = open.file.path().clone();
+        let summary = open.file.finish().await?;
+        self.metrics.files.add(1);
+        self.metrics
+            .bytes
+            .add(usize::try_from(summary.bytes).unwrap_or(usize::MAX));
+        self.done.push(path);
+        Ok(())
+    }
+
+    /// Removes what a failed write has completed, and says so.
+    async fn clean(&mut self, error: DataFusionError) -> DataFusionError {
+        if let Some(open) = self.open.take() {
+            open.file.abort().await;
+        }
+        // One file that failed was never there.
+        if self.done.is_empty() {
+            return error;
+        }
+        let (store, done) = (Arc::clone(&self.store), std::mem::take(&mut self.done));
+        let mut left = vec![];
+        for path in &done {
+            if store.delete(path).await.is_err() {
+                left.push(display_location(store.as_ref(), path));
+            }
+        }
+        let removed = done.len() - left.len();
+        let mut said = format!("{removed} files that were complete have been removed again");
+        if !left.is_empty() {
+            said.push_str(&format!(
+                "; these could not be and are still there: {}",
+                left.join(", ")
+            ));
+        }
+        error.context(said)
+    }
+}
+
+/// The positions of the columns that a statement partitions by.
+///
+/// # Errors
+/// [`Error::Statement`] for a column that is not there.
+pub(super) fn partition_columns(config: &FileSinkConfig, input: &Schema) -> Result<Vec<usize>> {
+    config
+        .table_partition_cols
+        .iter()
+        .map(|(name, _)| {
+            input.index_of(name).map_err(|_| {
+                let names: Vec<&str> = input
+                    .fields()
+                    .iter()
+                    .map(|f: &Arc<Field>| f.name().as_str())
+                    .collect();
+                Error::Statement(format!(
+                    "PARTITIONED BY ({name}): the rows have no such column, they have {}",
+                    names.join(", ")
+                ))
+                .into()
+            })
+        })
+        .collect()
 }

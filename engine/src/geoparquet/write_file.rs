@@ -41,6 +41,8 @@ pub(super) struct FileBuilder<W: Write + Send> {
     pending: Pending,
     /// Rows of the jobs that were given out.
     rows: u64,
+    /// The row of the result that is the first of the file.
+    first_row: u64,
 }
 
 enum State<W: Write + Send> {
@@ -72,7 +74,13 @@ impl<W: Write + Send> FileBuilder<W> {
             state,
             pending: Pending::default(),
             rows: 0,
+            first_row: 0,
         })
+    }
+
+    /// Errors count rows from here.
+    pub(super) fn count_from(&mut self, row: u64) {
+        self.first_row = row;
     }
 
     /// Takes the next rows. Gives the row groups that are full.
@@ -105,7 +113,7 @@ impl<W: Write + Send> FileBuilder<W> {
             return Ok(None);
         }
         self.decide(&pending.batches)?;
-        let first_row = self.rows;
+        let first_row = self.first_row + self.rows;
         let open = self.open()?;
         let writers = open
             .factory
@@ -135,6 +143,14 @@ impl<W: Write + Send> FileBuilder<W> {
             all.merge(group);
         }
         Ok(())
+    }
+
+    /// Row groups that were given out as jobs.
+    pub(super) fn row_groups(&self) -> usize {
+        match &self.state {
+            State::Open(open) => open.groups,
+            State::Undecided(_) => 0,
+        }
     }
 
     /// Bytes of the file so far.

@@ -59,6 +59,11 @@ impl<W: Write + Send> ParallelWriter<W> {
         })
     }
 
+    /// Errors count rows from here, where the file is one of several.
+    pub(super) fn count_from(&mut self, row: u64) {
+        self.file.count_from(row);
+    }
+
     /// Appends the rows of a batch. Waits when all threads are busy.
     ///
     /// # Errors
@@ -102,6 +107,11 @@ impl<W: Write + Send> ParallelWriter<W> {
     /// Bytes of the file so far, without the row groups that are under way.
     pub fn bytes_written(&self) -> u64 {
         self.file.bytes_written()
+    }
+
+    /// Row groups that are full.
+    pub(super) fn row_groups(&self) -> usize {
+        self.file.row_groups()
     }
 
     /// Writes what is pending and the footer.

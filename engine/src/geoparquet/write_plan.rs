@@ -196,6 +196,22 @@ fn check_names(input: &Schema) -> Result<()> {
     Ok(())
 }
 
+/// The geometry columns of a schema: first the one that a file written from it has as its primary column,
+/// then the others in their order.
+///
+/// # Errors
+/// [`Error::Data`] for broken extension metadata.
+pub fn geometry_columns(input: &Schema) -> Result<Vec<usize>> {
+    let types = input
+        .fields()
+        .iter()
+        .map(|field| GeometryType::from_field(field))
+        .collect::<Result<Vec<_>>>()?;
+    let primary = primary(input, &types);
+    let others = (0..types.len()).filter(|i| types[*i].is_some() && Some(*i) != primary);
+    Ok(primary.into_iter().chain(others).collect())
+}
+
 /// The geometry column named as is usual, else the first.
 fn primary(input: &Schema, types: &[Option<GeometryType>]) -> Option<usize> {
     let is_geometry = |i: &usize| types.get(*i).is_some_and(Option::is_some);

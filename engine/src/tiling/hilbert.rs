@@ -29,7 +29,7 @@ impl HilbertCurve {
     pub fn over(crs: Option<&Crs>) -> Self {
         Self(match crs {
             None => Cells::Floating,
-            Some(crs) if is_geographic(crs) => Cells::Even { half: DEGREES },
+            Some(crs) if crs.is_geographic() => Cells::Even { half: DEGREES },
             Some(_) => Cells::Even { half: LENGTHS },
         })
     }
@@ -48,15 +48,6 @@ impl HilbertCurve {
             Cells::Floating => hilbert(floating_cell(x), floating_cell(y)),
         }
     }
-}
-
-fn is_geographic(crs: &Crs) -> bool {
-    if crs.is_lon_lat() {
-        return true;
-    }
-    let definition = crs.to_projjson_for_writing();
-    let kind = definition.as_ref().and_then(|json| json.get("type"));
-    kind.and_then(serde_json::Value::as_str) == Some("GeographicCRS")
 }
 
 /// The upper half of a number's bits, turned so that they ascend with the number.

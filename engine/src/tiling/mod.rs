@@ -6,12 +6,14 @@
 //!                       HilbertCurve: the place of a point on it       (hilbert)
 //! ```
 //!
-//! [`KdCells`] cuts a sample of rows into cells of about equal weight.
+//! [`CellGrid`] names the cells of grids that are the same for everybody. [`KdCells`] cuts a sample of rows into cells of about equal weight.
 
+mod cells;
 mod hilbert;
 mod hilbert_sort;
 mod kd;
 
+pub use cells::CellGrid;
 pub use hilbert::HilbertCurve;
 pub use hilbert_sort::HilbertSortExec;
 pub use kd::{KdCells, KdOptions, KdSample};

@@ -1,0 +1,242 @@
+//! One file on its way to a store. It appears complete or not at all.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
+use bytes::Bytes;
+use futures::stream::{FuturesUnordered, StreamExt};
+use object_store::path::Path;
+use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
+use parking_lot::Mutex;
+
+use super::{ParallelWriter, WriteOptions, WriteSummary, display_location};
+use crate::{Error, Result};
+
+/// Size of the parts of an upload. Stores take 10,000 of them: files of up to 160 GB.
+const PART: usize = 16 << 20;
+
+/// Parts that are on their way at once.
+const PARTS_AT_ONCE: usize = 4;
+
+/// A file that is being written.
+///
+/// ```text
+///  batches ──> ParallelWriter ──> buffer ──> parts of an upload ──complete──> the file
+/// ```
+///
+/// A local file has a name of its own until it is complete. A file that is given up is
+/// [aborted](OutputFile::abort).
+pub(super) struct OutputFile {
+    writer: ParallelWriter<Buffer>,
+    buffer: Buffer,
+    upload: Upload,
+}
+
+impl OutputFile {
+    pub(super) fn try_new(
+        store: &Arc<dyn ObjectStore>,
+        path: Path,
+        schema: &Schema,
+        options: &WriteOptions,
+        threads: usize,
+    ) -> Result<Self> {
+        let buffer = Buffer::default();
+        Ok(Self {
+            writer: ParallelWriter::try_new(buffer.clone(), schema, options, threads)?,
+            buffer,
+            upload: Upload {
+                store: Arc::clone(store),
+                path,
+                multipart: None,
+                parts: FuturesUnordered::new(),
+            },
+        })
+    }
+
+    /// Errors count rows from here.
+    pub(super) fn count_from(&mut self, row: u64) {
+        self.writer.count_from(row);
+    }
+
+    pub(super) async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.writer.write(batch).await?;
+        while let Some(part) = self.buffer.take_part(PART) {
+            self.upload.put(part).await?;
+        }
+        Ok(())
+    }
+
+    /// Bytes in memory: rows that are not encoded yet, and what is not sent yet.
+    pub(super) fn memory_size(&self) -> usize {
+        self.writer.memory_size() + self.buffer.len() + self.upload.parts.len() * PART
+    }
+
+    /// Bytes of the file so far.
+    pub(super) fn bytes_written(&self) -> u64 {
+        self.writer.bytes_written()
+    }
+
+    /// Row groups that are finished, whether or not they are in the file yet.
+    pub(super) fn row_groups(&self) -> usize {
+        self.writer.row_groups()
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.upload.path
+    }
+
+    /// Completes the file; or gives it up.
+    pub(super) async fn finish(self) -> Result<WriteSummary> {
+        let Self {
+            writer,
+            buffer,
+            mut upload,
+        } = self;
+        let done = async {
+            let summary = writer.finish().await?;
+            upload.finish(&buffer).await?;
+            Ok(summary)
+        }
+        .await;
+        if done.is_err() {
+            upload.abort().await;
+        }
+        done
+    }
+
+    /// Leaves nothing behind.
+    pub(super) async fn abort(self) {
+        let Self {
+            writer, mut upload, ..
+        } = self;
+        drop(writer);
+        upload.abort().await;
+    }
+}
+
+struct Upload {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    multipart: Option<Box<dyn MultipartUpload>>,
+    parts: FuturesUnordered<object_store::UploadPart>,
+}
+
+impl Upload {
+    async fn put(&mut self, part: Bytes) -> Result<()> {
+        if self.multipart.is_none() {
+            let started = self.store.put_multipart(&self.path).await;
+            self.multipart = Some(started.map_err(|e| self.failed(&e))?);
+        }
+        while self.parts.len() >= PARTS_AT_ONCE {
+            self.wait().await?;
+        }
+        if let Some(multipart) = &mut self.multipart {
+            self.parts.push(multipart.put_part(part.into()));
+        }
+        // The transfer begins when it is first polled.
+        if let Some(done) = futures::FutureExt::now_or_never(self.parts.next()).flatten() {
+            done.map_err(|e| self.failed(&e))?;
+        }
+        Ok(())
+    }
+
+    async fn wait(&mut self) -> Result<()> {
+        match self.parts.next().await {
+            Some(done) => done.map_err(|e| self.failed(&e)),
+            None => Ok(()),
+        }
+    }
+
+    async fn finish(&mut self, buffer: &Buffer) -> Result<()> {
+        let rest = buffer.take();
+        if self.multipart.is_none() && rest.len() <= PART {
+            let put = self.store.put(&self.path, PutPayload::from(rest)).await;
+            return put.map(drop).map_err(|e| self.failed(&e));
+        }
+        self.put(rest).await?;
+        while !self.parts.is_empty() {
+            self.wait().await?;
+        }
+        if let Some(mut multipart) = self.multipart.take() {
+            let completed = multipart.complete().await;
+            if let Err(error) = completed {
+                self.multipart = Some(multipart);
+                return Err(self.failed(&error));
+            }
+        }
+        Ok(())
+    }
+
+    async fn abort(&mut self) {
+        self.parts.clear();
+        if let Some(mut multipart) = self.multipart.take() {
+            // The first error is the one to tell.
+            drop(multipart.abort().await);
+        }
+    }
+
+    fn failed(&self, error: &object_store::Error) -> Error {
+        let file = display_location(self.store.as_ref(), &self.path);
+        let full = source_io(error).map(std::io::Error::kind);
+        if full == Some(std::io::ErrorKind::StorageFull) {
+            return Error::Environment {
+                message: format!(
+                    "{file} could not be written: the disk is full. Make room and write again"
+                ),
+                retryable: false,
+            };
+        }
+        Error::Environment {
+            message: format!("{file} could not be written: {error}"),
+            retryable: true,
+        }
+    }
+}
+
+fn source_io(error: &object_store::Error) -> Option<&std::io::Error> {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = source {
+        if let Some(io) = error.downcast_ref() {
+            return Some(io);
+        }
+        source = error.source();
+    }
+    None
+}
+
+/// What the writer has encoded and the upload has not yet taken.
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Buffer {
+    fn len(&self) -> usize {
+        self.0.lock().len()
+    }
+
+    fn take(&self) -> Bytes {
+        std::mem::take(&mut *self.0.lock()).into()
+    }
+
+    /// The first bytes, when there are as many.
+    fn take_part(&self, size: usize) -> Option<Bytes> {
+        let mut buffer = self.0.lock();
+        if buffer.len() < size {
+            return None;
+        }
+        let rest = buffer.split_off(size);
+        Some(std::mem::replace(&mut *buffer, rest).into())
+    }
+}
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

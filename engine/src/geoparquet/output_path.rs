@@ -1,0 +1,89 @@
+//! The names of files in a folder of partitions: `country=FI/part-1a2b-00000.parquet`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use object_store::path::Path;
+
+/// What stands for NULL in the name of a folder, as in Hive.
+const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// A folder `column=value` under `base`. All but letters, digits and `_-.` is percent-encoded as UTF-8,
+/// so that no value can name a place elsewhere.
+pub(super) fn partition_folder(base: &Path, pairs: &[(String, Option<String>)]) -> Path {
+    let mut path = base.as_ref().to_owned();
+    for (column, value) in pairs {
+        if !path.is_empty() {
+            path.push('/');
+        }
+        path.push_str(&encoded(column));
+        path.push('=');
+        match value.as_deref() {
+            // An empty name would be read back as no folder.
+            None | Some("") => path.push_str(NULL),
+            Some(value) => path.push_str(&encoded(value)),
+        }
+    }
+    // The text has none of the characters that `parse` refuses.
+    Path::parse(&path).unwrap_or_else(|_| Path::from(path))
+}
+
+fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' => {
+                out.push(char::from(byte));
+            }
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+/// A name that no other write uses.
+pub(super) fn write_id() -> String {
+    static WRITES: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let nanos = now.map_or(0, |since| since.as_nanos() as u64);
+    let process = u64::from(std::process::id());
+    let unique = nanos ^ process.rotate_left(40) ^ WRITES.fetch_add(1, Ordering::Relaxed) << 56;
+    format!("{unique:016x}")
+}
+
+/// The file number `n` of a write.
+pub(super) fn part(folder: &Path, write: &str, n: usize, extension: &str) -> Path {
+    folder
+        .clone()
+        .join(format!("part-{write}-{n:05}.{extension}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(value: Option<&str>) -> String {
+        let pairs = [("k".to_owned(), value.map(str::to_owned))];
+        partition_folder(&Path::from("out"), &pairs).to_string()
+    }
+
+    #[test]
+    fn values_stay_in_their_folder() {
+        assert_eq!(folder(Some("FI")), "out/k=FI");
+        assert_eq!(
+            folder(Some("../../etc/passwd")),
+            "out/k=..%2F..%2Fetc%2Fpasswd"
+        );
+        assert_eq!(folder(Some("a=b c%\\\n")), "out/k=a%3Db%20c%25%5C%0A");
+        assert_eq!(folder(Some("Åland")), "out/k=%C3%85land");
+        assert_eq!(folder(None), format!("out/k={NULL}"));
+        assert_eq!(folder(Some("")), format!("out/k={NULL}"));
+    }
+
+    #[test]
+    fn writes_have_names_of_their_own() {
+        assert_ne!(write_id(), write_id());
+        let path = part(&Path::from("out"), "ab", 3, "parquet");
+        assert_eq!(path.as_ref(), "out/part-ab-00003.parquet");
+    }
+}
