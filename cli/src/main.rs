@@ -28,6 +28,7 @@ mod settings;
 mod sql_text;
 mod statement;
 mod timing;
+mod validate;
 
 /// The static binary of the container image is built against musl, whose own allocator takes one
 /// lock for all threads.

@@ -12,7 +12,7 @@ use crate::exit::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::printer::Printer;
 use crate::settings::{Settings, Speech};
-use crate::{convert, functions, info, interrupt, panic, progress, query};
+use crate::{convert, functions, info, interrupt, panic, progress, query, validate};
 
 /// Runs geoflow.
 pub(crate) fn run(argv: Vec<OsString>) -> ExitStatus {
@@ -58,6 +58,7 @@ fn execute(command: Command, settings: &Settings, printer: &Printer) -> Result<(
             Command::Query(args) => query::run(args, &settings, &printer).await,
             Command::Convert(args) => convert::run(*args, &settings, &printer).await,
             Command::Info(args) => info::run(args, &settings, &printer).await,
+            Command::Validate(args) => validate::run(args, &settings, &printer).await,
             Command::Functions(args) => functions::run(&args, &printer),
         }
     });

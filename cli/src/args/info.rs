@@ -9,6 +9,14 @@ pub(crate) struct InfoArgs {
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<String>,
 
+    /// List every row group
+    #[arg(long)]
+    pub(crate) row_groups: bool,
+
+    /// Show the first N rows of each path, too
+    #[arg(long, value_name = "N", conflicts_with = "format")]
+    pub(crate) head: Option<usize>,
+
     /// Format of the description
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: InfoFormat,

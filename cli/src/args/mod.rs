@@ -6,12 +6,14 @@ mod global;
 mod info;
 mod memory_size;
 mod query;
+mod validate;
 
 pub(crate) use convert::{Bbox, ConvertArgs, Encoding, Sort};
 pub(crate) use functions::{FunctionsArgs, FunctionsFormat};
 pub(crate) use global::{ColorChoice, ErrorFormat, GlobalArgs};
 pub(crate) use info::{InfoArgs, InfoFormat};
 pub(crate) use query::{MaxRows, QueryArgs};
+pub(crate) use validate::ValidateArgs;
 
 use clap::{Parser, Subcommand};
 
@@ -47,6 +49,8 @@ pub(crate) enum Command {
     Convert(Box<ConvertArgs>),
     /// Show schema, CRS, geometry types, bounds and row groups of GeoParquet files
     Info(InfoArgs),
+    /// Check GeoParquet files against the standard, and against what makes them quick to read
+    Validate(ValidateArgs),
     /// Show the spatial functions: signatures, meaning, NULL, EMPTY and CRS, examples
     #[command(after_help = functions::EXAMPLES)]
     Functions(FunctionsArgs),

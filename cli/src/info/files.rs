@@ -10,15 +10,15 @@ use crate::error::{Failure, Result, from_datafusion};
 use crate::session::Session;
 
 /// A file to be read.
-pub(super) struct FoundFile {
-    pub(super) store: Arc<dyn ObjectStore>,
-    pub(super) meta: ObjectMeta,
+pub(crate) struct FoundFile {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) meta: ObjectMeta,
     /// As the user wrote it, when that names this very file.
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
 }
 
 /// The files behind one argument, in the order of their names.
-pub(super) async fn find(path: &str, session: &Session) -> Result<Vec<FoundFile>> {
+pub(crate) async fn find(path: &str, session: &Session) -> Result<Vec<FoundFile>> {
     let url = ListingTableUrl::parse(path).map_err(|e| from_datafusion(&e))?;
     let state = session.context().state();
     let store = state

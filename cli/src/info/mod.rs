@@ -1,14 +1,16 @@
 //! `geoflow info`: what GeoParquet files hold, from their footers alone.
 
-mod files;
+pub(crate) mod files;
 mod json;
 mod text;
 
 use geoflow_engine::geoparquet::{FileInfo, read_info};
 
-use crate::args::{InfoArgs, InfoFormat};
+use crate::args::{InfoArgs, InfoFormat, MaxRows, QueryArgs};
 use crate::error::{Result, from_engine};
+use crate::output::Format;
 use crate::printer::Printer;
+use crate::query;
 use crate::session::Session;
 use crate::settings::Settings;
 
@@ -35,15 +37,36 @@ pub(crate) async fn run(args: InfoArgs, settings: &Settings, printer: &Printer) 
             match args.format {
                 InfoFormat::Text => {
                     let gap = if described.is_empty() { "" } else { "\n" };
-                    printer.data(&format!("{gap}{}", text::describe(&one)))?;
+                    let text = text::describe(&one, args.row_groups);
+                    printer.data(&format!("{gap}{text}"))?;
                 }
                 InfoFormat::Json => {}
             }
             described.push(one);
+        }
+        if let Some(rows) = args.head {
+            printer.data("\n")?;
+            head(path, rows, settings, printer).await?;
         }
     }
     match args.format {
         InfoFormat::Text => Ok(()),
         InfoFormat::Json => printer.data(&json::describe(&described)),
     }
+}
+
+/// The first rows of a path, as a table.
+async fn head(path: &str, rows: usize, settings: &Settings, printer: &Printer) -> Result<()> {
+    let sql = format!("SELECT * FROM '{}' LIMIT {rows}", path.replace('\'', "''"));
+    let query = QueryArgs {
+        sql: Some(sql),
+        command: vec![],
+        file: None,
+        output: None,
+        format: Some(Format::Table),
+        overwrite: false,
+        sort: None,
+        max_rows: MaxRows(None),
+    };
+    query::run(query, settings, printer).await
 }

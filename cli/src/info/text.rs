@@ -10,7 +10,7 @@ use super::Described;
 /// Row groups listed one by one.
 const LISTED_ROW_GROUPS: usize = 10;
 
-pub(super) fn describe(file: &Described) -> String {
+pub(super) fn describe(file: &Described, all_row_groups: bool) -> String {
     let info = &file.info;
     let mut out = format!("{}\n", file.name);
     let mut say = |label: &str, text: &str| {
@@ -60,12 +60,15 @@ pub(super) fn describe(file: &Described) -> String {
             labelled_type(field)
         ));
     }
-    row_groups(info, &mut out);
+    row_groups(info, all_row_groups, &mut out);
     out
 }
 
 fn format(info: &FileInfo) -> String {
     let kind = match &info.geo {
+        Some(geo) if geo.version.is_empty() => {
+            "Parquet with geometry types of its own, without GeoParquet metadata".to_string()
+        }
         Some(geo) => format!("GeoParquet {}", geo.version),
         None => "Parquet without geometry metadata".to_string(),
     };
@@ -122,12 +125,13 @@ fn pruning(column: &GeometryColumnInfo) -> String {
     }
 }
 
-fn row_groups(info: &FileInfo, out: &mut String) {
-    if info.row_groups.len() < 2 {
+fn row_groups(info: &FileInfo, all: bool, out: &mut String) {
+    if info.row_groups.len() < 2 && !all {
         return;
     }
+    let listed = if all { usize::MAX } else { LISTED_ROW_GROUPS };
     out.push_str("  row groups\n");
-    for (i, group) in info.row_groups.iter().take(LISTED_ROW_GROUPS).enumerate() {
+    for (i, group) in info.row_groups.iter().take(listed).enumerate() {
         out.push_str(&format!(
             "    {i:<4}{:>12} rows {:>12}  {}\n",
             HumanCount(group.rows).to_string(),
@@ -138,9 +142,9 @@ fn row_groups(info: &FileInfo, out: &mut String) {
                 .map_or("bounds not known".to_string(), bounds),
         ));
     }
-    if info.row_groups.len() > LISTED_ROW_GROUPS {
-        let more = info.row_groups.len() - LISTED_ROW_GROUPS;
-        out.push_str(&format!("    and {more} more (--format json lists all)\n"));
+    if info.row_groups.len() > listed {
+        let more = info.row_groups.len() - listed;
+        out.push_str(&format!("    and {more} more (--row-groups lists all)\n"));
     }
 }
 

@@ -158,7 +158,7 @@ impl GeoParquetFormat {
             .inner
             .infer_schema(state, store, std::slice::from_ref(object))
             .await?;
-        let schema = match GeoMetadata::from_footer(&footer, &file)? {
+        let schema = match GeoMetadata::of_file(&footer, &file)? {
             Some(geo) => label_geometry(&schema, &geo, &file, self.spherical_as_planar)?,
             None => Schema::clone(&schema),
         };

@@ -10,6 +10,7 @@ use parquet::arrow::parquet_to_arrow_schema;
 use parquet::file::metadata::ParquetMetaData;
 
 use super::bounds::BoundsColumns;
+use super::native_types::{native_bounds, native_leaf};
 use super::{GeoColumn, GeoMetadata, display_location, label_geometry, read_footer};
 use crate::geometry::Bounds;
 use crate::{Error, Result};
@@ -38,7 +39,7 @@ pub struct FileInfo {
 /// What makes a Parquet file GeoParquet.
 #[derive(Debug, Clone)]
 pub struct GeoInfo {
-    /// Version of the standard.
+    /// Version of the standard; empty for Parquet's own geometry types without GeoParquet metadata.
     pub version: String,
     /// Name of the primary geometry column.
     pub primary_column: String,
@@ -116,7 +117,7 @@ pub async fn read_info(store: Arc<dyn ObjectStore>, meta: ObjectMeta) -> Result<
     let file = footer.file_metadata();
     let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())
         .map_err(|e| Error::Data(format!("{path}: its schema cannot be read: {e}")))?;
-    let geo = GeoMetadata::from_footer(&footer, &path)?;
+    let geo = GeoMetadata::of_file(&footer, &path)?;
     let schema = match &geo {
         // What is in the file is shown whether or not it can be computed with.
         Some(geo) => label_geometry(&schema, geo, &path, true)?,
@@ -171,9 +172,10 @@ fn geo_info(footer: &ParquetMetaData, geo: GeoMetadata) -> GeoInfo {
             let sources = BoundsColumns::find(descriptor, &name, &column);
             let row_group_bounds = match &sources {
                 Some(sources) => sources.of_all(footer),
-                None => vec![None; footer.num_row_groups()],
+                None => native_group_bounds(footer, &name, &column),
             };
-            let pruning = pruning(sources.is_some(), &row_group_bounds);
+            let native = native_leaf(descriptor, &name).is_some();
+            let pruning = pruning(sources.is_some() || native, &row_group_bounds);
             GeometryColumnInfo {
                 name,
                 column,
@@ -189,6 +191,28 @@ fn geo_info(footer: &ParquetMetaData, geo: GeoMetadata) -> GeoInfo {
         primary_column: geo.primary_column,
         columns,
     }
+}
+
+/// The bounds of row groups by native statistics; a box over the antimeridian is shown as one around the Earth.
+fn native_group_bounds(
+    footer: &ParquetMetaData,
+    name: &str,
+    column: &GeoColumn,
+) -> Vec<Option<Bounds>> {
+    let leaf = native_leaf(footer.file_metadata().schema_descr(), name);
+    let groups = footer.row_groups().iter();
+    groups
+        .map(
+            |group| match native_bounds(group, leaf?, column)?.as_slice() {
+                [one] => Some(*one),
+                [east, west] => Some(
+                    Bounds::new(-180.0, east.min_y, 180.0, east.max_y)
+                        .union(&Bounds::point(west.max_x, west.max_y)),
+                ),
+                _ => None,
+            },
+        )
+        .collect()
 }
 
 fn pruning(has_sources: bool, bounds: &[Option<Bounds>]) -> Pruning {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, FieldRef, Schema};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 
 use super::schema::{EXTENSION_METADATA, EXTENSION_NAME};
 use crate::crs::Crs;
@@ -93,7 +93,16 @@ impl Column<'_> {
         // written in more than one way.
         let metadata = self.field.metadata().clone();
         let mut merged = self.field.as_ref().clone().with_metadata([].into());
-        let other = field.as_ref().clone().with_metadata([].into());
+        let mut other = field.as_ref().clone().with_metadata([].into());
+        // WKB is WKB, whichever array a writer had it in.
+        if is_bytes(merged.data_type())
+            && is_bytes(other.data_type())
+            && merged.data_type() != other.data_type()
+            && metadata.contains_key(EXTENSION_NAME)
+        {
+            merged = merged.with_data_type(DataType::BinaryView);
+            other = other.with_data_type(DataType::BinaryView);
+        }
         merged.try_merge(&other).map_err(|_| {
             Error::Data(format!(
                 "column \"{}\" is {} in {} but {} in {file}: they cannot be read as one table",
@@ -106,6 +115,13 @@ impl Column<'_> {
         self.field = Arc::new(merged.with_metadata(metadata));
         Ok(())
     }
+}
+
+fn is_bytes(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView
+    )
 }
 
 fn check_geometry(a: &Field, file_a: &str, b: &Field, file_b: &str) -> Result<()> {
@@ -156,7 +172,6 @@ fn crs_of(field: &Field) -> Result<Option<Crs>> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use arrow::datatypes::DataType;
     use serde_json::json;
 
     use super::*;

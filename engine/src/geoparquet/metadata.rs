@@ -1,4 +1,4 @@
-//! The `geo` metadata of a Parquet file, GeoParquet 1.0 and 1.1.
+//! The `geo` metadata of a Parquet file, GeoParquet 1.0 to 2.0.
 //!
 //! <https://geoparquet.org/releases/v1.1.0/>. Unknown keys are passed over, as the standard asks;
 //! what is known must have the right type, since a CRS or an encoding read wrongly gives wrong
@@ -19,7 +19,7 @@ pub const GEO_KEY: &str = "geo";
 /// What the `geo` key says of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GeoMetadata {
-    /// Version of the standard, `1.1.0`.
+    /// Version of the standard, `1.1.0`; empty for a file that has Parquet's own types alone.
     pub version: String,
     /// The geometry column to take where there are several.
     pub primary_column: String,
@@ -216,12 +216,12 @@ fn check_version(version: &str, file: &str) -> Result<()> {
         .next()
         .and_then(|major| major.parse::<u32>().ok())
     {
-        Some(1) => Ok(()),
+        Some(1 | 2) => Ok(()),
         Some(0) => Err(Error::Data(format!(
-            "{file}: GeoParquet {version} is a draft of the standard that is not supported: write the file anew as GeoParquet 1.0 or 1.1"
+            "{file}: GeoParquet {version} is a draft of the standard that is not supported: write the file anew as GeoParquet 1.1"
         ))),
         _ => Err(Error::Data(format!(
-            "{file}: GeoParquet version \"{version}\" is not supported: write the file anew as GeoParquet 1.0 or 1.1"
+            "{file}: GeoParquet version \"{version}\" is not supported: write the file anew as GeoParquet 1.1"
         ))),
     }
 }
@@ -256,7 +256,8 @@ impl GeoColumn {
         }
         let edges = match raw.edges.as_deref() {
             None | Some("planar") => Edges::Planar,
-            Some("spherical") => Edges::Spherical,
+            // On the sphere or on the spheroid, by one algorithm or another: not straight.
+            Some("spherical" | "vincenty" | "thomas" | "andoyer" | "karney") => Edges::Spherical,
             Some(other) => {
                 return Err(format!(
                     "\"edges\" is \"{other}\", neither planar nor spherical"

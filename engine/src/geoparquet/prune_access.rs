@@ -7,10 +7,11 @@ use datafusion::datasource::physical_plan::parquet::{ParquetAccessPlan, RowGroup
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
-use super::GeoMetadata;
+use super::native_types::{native_bounds, native_leaf};
 use super::prune_fields::FieldRange;
 use super::prune_metrics::PruneMetrics;
 use super::prune_statistics::{BoundsStatistics, Span, column_pages, file_bounds};
+use super::{GeoColumn, GeoMetadata};
 use crate::geometry::Bounds;
 
 /// The rectangles that are wanted of one geometry column.
@@ -32,9 +33,12 @@ impl Wanted {
 /// What a file says of a geometry column of which rectangles are wanted.
 struct Known<'a> {
     wanted: &'a Wanted,
+    column: &'a GeoColumn,
     /// From the metadata.
-    file: Option<Bounds>,
+    file: Option<Vec<Bounds>>,
     statistics: Option<BoundsStatistics>,
+    /// The leaf with native geospatial statistics.
+    native: Option<usize>,
 }
 
 impl Known<'_> {
@@ -44,8 +48,19 @@ impl Known<'_> {
     /// filter or join files together copy metadata they do not know. They are asked last.
     fn may_hold(&self, group: &RowGroupMetaData) -> bool {
         let statistics = self.statistics.as_ref();
-        let bounds = statistics.and_then(|statistics| statistics.row_group(group));
-        self.wanted.may_hold(bounds.or(self.file).as_ref())
+        let covering = statistics.and_then(|statistics| statistics.row_group(group));
+        let native = self
+            .native
+            .and_then(|leaf| native_bounds(group, leaf, self.column));
+        if covering.is_none() && native.is_none() {
+            return self.any_of(self.file.as_deref());
+        }
+        // Each holds all geometries, so that both must be met.
+        self.wanted.may_hold(covering.as_ref()) && self.any_of(native.as_deref())
+    }
+
+    fn any_of(&self, boxes: Option<&[Bounds]>) -> bool {
+        boxes.is_none_or(|boxes| boxes.iter().any(|b| self.wanted.may_hold(Some(b))))
     }
 
     /// The first rows of pages, and whether they may hold what is wanted.
@@ -82,7 +97,7 @@ pub(super) fn narrow(
         return skip_file(groups, &mine, columns, metrics);
     }
     // Metadata that cannot be read bound nothing; it is the scan that says what is wrong.
-    let geo = GeoMetadata::from_footer(footer, "").ok().flatten();
+    let geo = GeoMetadata::of_file(footer, "").ok().flatten();
     let schema = footer.file_metadata().schema_descr();
     let known: Vec<Known<'_>> = wanted
         .iter()
@@ -90,6 +105,8 @@ pub(super) fn narrow(
             let column = geo.as_ref()?.columns.get(&wanted.column)?;
             Some(Known {
                 wanted,
+                column,
+                native: native_leaf(schema, &wanted.column),
                 file: file_bounds(column),
                 statistics: BoundsStatistics::find(schema, &wanted.column, column),
             })

@@ -9,27 +9,22 @@ use parquet::file::page_index::offset_index::OffsetIndexMetaData;
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::SchemaDescriptor;
 
-use super::GeoColumn;
 use super::bounds::BoundsColumns;
+use super::native_types::boxes;
+use super::{Edges, GeoColumn};
 use crate::geometry::Bounds;
 
 /// Degrees of longitude beyond which a box may be the complement of one that crosses the antimeridian.
 const HALF_TURN: f64 = 180.0;
 
-/// The bounds of all rows of a file, from the metadata of the column.
-pub(super) fn file_bounds(column: &GeoColumn) -> Option<Bounds> {
-    let [min_x, min_y, max_x, max_y] = column.bbox_xy()?;
-    if ![min_x, min_y, max_x, max_y].iter().all(|v| v.is_finite()) || min_y > max_y {
-        return None;
-    }
-    let (min_x, max_x) = if min_x > max_x {
-        // The box crosses the antimeridian.
-        (f64::NEG_INFINITY, f64::INFINITY)
-    } else {
-        (min_x, max_x)
-    };
-    // Numbers in JSON may have been rounded to the nearest.
-    Some(Bounds::new(min_x, min_y, max_x, max_y).expand(0.0))
+/// The bounds of all rows of a file, from the metadata of the column: two boxes where they cross the
+/// antimeridian.
+pub(super) fn file_bounds(column: &GeoColumn) -> Option<Vec<Bounds>> {
+    // Numbers in JSON may have been rounded to the nearest, hence outward.
+    boxes(
+        column.bbox_xy()?,
+        column.edges == Edges::Planar || column.only_points(),
+    )
 }
 
 /// Where the bounds of a geometry column are found in the statistics of one file.

@@ -197,14 +197,19 @@ fn native_coordinates_bound_themselves() {
 #[test]
 fn the_box_of_a_file() {
     let of = |bbox: serde_json::Value| file_bounds(&column(json!({ "bbox": bbox })));
-    let plain = of(json!([1.0, 2.0, 3.0, 4.0])).unwrap();
-    assert!(plain.contains(&Bounds::new(1.0, 2.0, 3.0, 4.0)));
-    assert!(!plain.contains(&Bounds::point(3.001, 2.0)));
-    let high = of(json!([1.0, 2.0, -5.0, 3.0, 4.0, 5.0])).unwrap();
-    assert!(high.contains(&Bounds::point(3.0, 4.0)) && !high.contains(&Bounds::point(1.0, 4.5)));
-    let wrapped = of(json!([170.0, 2.0, -170.0, 4.0])).unwrap();
-    assert!(wrapped.contains(&Bounds::new(-1e9, 2.0, 1e9, 4.0)));
-    assert!(!wrapped.intersects(&Bounds::point(175.0, 5.0)));
+    let meets = |bbox: serde_json::Value, x: f64, y: f64| {
+        let boxes = of(bbox).unwrap();
+        boxes.iter().any(|b| b.intersects(&Bounds::point(x, y)))
+    };
+    let plain = || json!([1.0, 2.0, 3.0, 4.0]);
+    assert!(meets(plain(), 1.0, 2.0) && meets(plain(), 3.0, 4.0) && !meets(plain(), 3.001, 2.0));
+    let high = || json!([1.0, 2.0, -5.0, 3.0, 4.0, 5.0]);
+    assert!(meets(high(), 3.0, 4.0) && !meets(high(), 1.0, 4.5));
+    let wrapped = || json!([170.0, 2.0, -170.0, 4.0]);
+    assert!(
+        meets(wrapped(), 1e9, 2.0) && meets(wrapped(), -175.0, 4.0) && meets(wrapped(), 170.0, 3.0)
+    );
+    assert!(!meets(wrapped(), 175.0, 5.0) && !meets(wrapped(), 0.0, 3.0));
     assert_eq!(of(json!([1.0, 4.0, 3.0, 2.0])), None);
     assert_eq!(file_bounds(&column(json!({}))), None);
 }

@@ -95,8 +95,8 @@ fn storage_of_wkb(data_type: &DataType) -> Option<DataType> {
     }
 }
 
-/// The type itself if it is coordinates (a struct of `x`, `y` and perhaps `z`, `m`) under
-/// `depth` lists.
+/// The type itself if it is coordinates (a struct of `x`, `y` and perhaps `z`, `m`, or as many numbers
+/// one after another) under `depth` lists.
 fn list_depth_of_coordinates(data_type: &DataType, depth: usize) -> Option<DataType> {
     let mut inner = data_type;
     for _ in 0..depth {
@@ -105,8 +105,13 @@ fn list_depth_of_coordinates(data_type: &DataType, depth: usize) -> Option<DataT
             _ => return None,
         };
     }
-    let DataType::Struct(ordinates) = inner else {
-        return None;
+    let ordinates = match inner {
+        DataType::Struct(ordinates) => ordinates,
+        // One after another: not in the standard, but GeoArrow's other layout, which writers use.
+        DataType::FixedSizeList(item, 2..=4) if *item.data_type() == DataType::Float64 => {
+            return Some(data_type.clone());
+        }
+        _ => return None,
     };
     let names: Vec<&str> = ordinates.iter().map(|f| f.name().as_str()).collect();
     let known = matches!(
