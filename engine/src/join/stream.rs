@@ -216,7 +216,7 @@ impl Machine {
         let _timer = elapsed.timer();
         let roles = self.stream.probing.roles;
         if from < pairs.len() {
-            let to = (from + self.stream.batch_size).min(pairs.len());
+            let to = from + even_part(pairs.len() - from, self.stream.batch_size);
             let build_rows = UInt32Array::from(pairs.build[from..to].to_vec());
             let probe_rows = UInt32Array::from(pairs.probe[from..to].to_vec());
             self.ready.push_back(self.stream.output.batch(
@@ -320,6 +320,13 @@ impl Machine {
         }
         Ok(State::Leftover(build, to as u32))
     }
+}
+
+/// How many of `rows` go into the next batch, so that all batches are about equally large. A small rest
+/// would wait in the coalescer for the next batch, which would then be copied in place of being
+/// passed on, and so would all that follow.
+fn even_part(rows: usize, batch_size: usize) -> usize {
+    rows.div_ceil(rows.div_ceil(batch_size.max(1)).max(1))
 }
 
 /// The rows of `from..to` that a role puts out on their own; `None` for no rows.

@@ -117,6 +117,19 @@ pub(crate) fn parts_nearest(a: &[Shape], b: &[Shape], limit: f64) -> f64 {
     best
 }
 
+/// Whether two rectangles are farther apart than `limit`, rounding aside.
+#[inline]
+fn is_beyond(a: &Bounds, b: &Bounds, limit: f64) -> bool {
+    let (dx, dy) = a.gap(b);
+    let square = dx * dx + dy * dy;
+    let most = limit * limit * SLACK;
+    match square > 1e-280 && most > 1e-280 {
+        // Squares beyond the range are infinite, which is not beyond infinity.
+        true => square > most,
+        false => length(dx, dy) > limit * SLACK,
+    }
+}
+
 /// The distance of `a` and `b`, if it is below `limit`; anything at most `enough` may be returned
 /// in place of a smaller distance, anything above `limit` in place of a greater one.
 fn nearest(a: &Shape, b: &Shape, limit: f64, enough: f64) -> f64 {
@@ -144,7 +157,7 @@ fn points_nearest(points: &Shape, other: &Shape, limit: f64, enough: f64) -> f64
 
 /// The distance of a point from a shape, with the freedom of [`nearest`].
 pub(crate) fn point_nearest(p: Coord<f64>, shape: &Shape, limit: f64, enough: f64) -> f64 {
-    if bounds_distance(&Bounds::point(p.x, p.y), &shape.bounds) > limit * SLACK {
+    if is_beyond(&Bounds::point(p.x, p.y), &shape.bounds, limit) {
         return f64::INFINITY;
     }
     match shape.kind {
@@ -178,43 +191,55 @@ pub(crate) fn point_nearest(p: Coord<f64>, shape: &Shape, limit: f64, enough: f6
 /// The distance of a point from the edges of a shape that has but few: the least of
 /// [`point_segment`] over all, to the last bit, with one root for all of them.
 fn few_edges_nearest(p: Coord<f64>, shape: &Shape) -> f64 {
-    // The least square so far. The root of a number's square is the number, as long as the square
-    // is within the range of `f64`, so squares of distances can be compared in their place.
-    let mut least = f64::INFINITY;
-    for (a, b) in shape.segments() {
+    (0..shape.chain_count())
+        .try_fold(f64::INFINITY, |least, chain| {
+            chain_nearest(p, &shape.coords[shape.chain(chain)], least)
+        })
+        .map_or_else(|| each_edge_nearest(p, shape), f64::sqrt)
+}
+
+/// The square of the distance of a point from a chain, or `least` if that is less. `None` where
+/// squares leave the range in which they stand for distances.
+#[inline]
+fn chain_nearest(p: Coord<f64>, chain: &[Coord<f64>], mut least: f64) -> Option<f64> {
+    // The root of a number's square is the number, as long as the square is within the range of
+    // `f64`, so squares of distances can be compared in their place.
+    let usual = |v: f64| (1e-140..1e140).contains(&v);
+    let (&first, rest) = chain.split_first()?;
+    let mut a = first;
+    let (mut ax, mut ay) = (p.x - a.x, p.y - a.y);
+    let mut from_a = ax * ax + ay * ay;
+    if !usual(from_a) {
+        return None;
+    }
+    for &b in rest {
         let (dx, dy) = (b.x - a.x, b.y - a.y);
-        let (ax, ay) = (p.x - a.x, p.y - a.y);
         let (bx, by) = (p.x - b.x, p.y - b.y);
         let along = ax * dx + ay * dy;
         let square = dx * dx + dy * dy;
-        let (from_a, from_b) = (ax * ax + ay * ay, bx * bx + by * by);
-        let usual = |v: f64| (1e-140..1e140).contains(&v);
-        if !(usual(square) && usual(from_a) && usual(from_b)) {
-            return each_edge_nearest(p, shape);
+        let from_b = bx * bx + by * by;
+        if !(usual(square) && usual(from_b)) {
+            return None;
         }
-        let found = if along <= 0.0 {
-            from_a
+        if along <= 0.0 {
+            least = least.min(from_a);
         } else if along >= square {
-            from_b
+            least = least.min(from_b);
         } else if dx == 0.0 {
-            ax * ax
+            least = least.min(ax * ax);
         } else if dy == 0.0 {
-            ay * ay
+            least = least.min(ay * ay);
         } else {
             let area = orient(a, b, p).abs();
-            // Clearly farther: neither division nor root is needed to see it.
-            if area * area > least * square * SLACK {
-                continue;
+            // Else clearly farther: neither division nor root is needed to see it.
+            if area * area <= least * square * SLACK {
+                let distance = area / square.sqrt();
+                least = least.min(distance * distance);
             }
-            let distance = area / square.sqrt();
-            distance * distance
-        };
-        if found < 1e-140 {
-            return each_edge_nearest(p, shape);
         }
-        least = least.min(found);
+        (a, ax, ay, from_a) = (b, bx, by, from_b);
     }
-    least.sqrt()
+    usual(least).then_some(least)
 }
 
 #[cold]

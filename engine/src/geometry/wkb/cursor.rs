@@ -3,6 +3,7 @@
 use geo_types::Coord;
 
 use super::{WkbError, WkbHeader, WkbKind};
+use crate::geometry::Bounds;
 
 /// A cursor over one value. All reads are checked.
 #[derive(Debug, Clone)]
@@ -68,6 +69,33 @@ impl<'a> CoordRun<'a> {
             _ => self.iter().fold(0, |odd, (x, y)| odd | carry(x) | carry(y)),
         };
         odd >> 63 == 0
+    }
+
+    /// Grows `bounds` to hold every coordinate.
+    ///
+    /// # Errors
+    /// Coordinates that are not finite.
+    pub(crate) fn add_to(&self, bounds: &mut Bounds) -> Result<(), WkbError> {
+        if !self.is_finite() {
+            return self.finite().map(|_| ());
+        }
+        // As `Bounds::add` without its care for NaN, which is twice as fast.
+        let mut all = *bounds;
+        let mut add = |x: f64, y: f64| {
+            all.min_x = if x < all.min_x { x } else { all.min_x };
+            all.min_y = if y < all.min_y { y } else { all.min_y };
+            all.max_x = if x > all.max_x { x } else { all.max_x };
+            all.max_y = if y > all.max_y { y } else { all.max_y };
+        };
+        match (self.stride, self.little_endian) {
+            (16, true) => self
+                .bytes
+                .chunks_exact(16)
+                .for_each(|chunk| add(ordinate(chunk, 0, true), ordinate(chunk, 1, true))),
+            _ => self.iter().for_each(|(x, y)| add(x, y)),
+        }
+        *bounds = all;
+        Ok(())
     }
 
     pub(crate) fn finite(&self) -> Result<impl Iterator<Item = Coord<f64>> + use<'a>, WkbError> {

@@ -18,12 +18,12 @@ mod decode;
 mod error;
 mod header;
 
-use geo_types::Coord;
-
 pub use cursor::{CoordRun, WkbCursor};
 pub use decode::decode;
 pub use error::WkbError;
 pub use header::{WkbHeader, WkbKind};
+
+use geo_types::Coord;
 
 use super::Bounds;
 use cursor::ordinate;
@@ -102,10 +102,7 @@ pub fn bounds(bytes: &[u8]) -> Result<Bounds, WkbError> {
         if header.kind == WkbKind::Point && is_empty_point(&run) {
             return Ok(());
         }
-        for Coord { x, y } in run.finite()? {
-            all.add(x, y);
-        }
-        Ok(())
+        run.add_to(&mut all)
     })?;
     Ok(all)
 }
