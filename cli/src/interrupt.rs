@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  signal ──> thread "signals" ──> Interrupt::wait() resolves on the main thread
-//!                  │                   the unfinished output is removed, the process ends
+//!                  │                   the unfinished output and what was spilled are removed, the process ends
 //!                  └── a second signal, or no end within GRACE: this thread does the same
 //! ```
 //!
@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::exit::ExitStatus;
+use crate::spilled;
 
 /// How long the main thread has to end the process.
 const GRACE: Duration = Duration::from_secs(3);
@@ -71,6 +72,7 @@ async fn serve(ask: watch::Sender<bool>) {
     {
         let _ = std::fs::remove_file(path);
     }
+    spilled::remove();
     std::process::exit(i32::from(ExitStatus::Interrupted.code()));
 }
 

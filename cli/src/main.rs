@@ -25,6 +25,7 @@ mod query;
 mod run;
 mod session;
 mod settings;
+mod spilled;
 mod sql_text;
 mod statement;
 mod timing;

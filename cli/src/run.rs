@@ -12,7 +12,7 @@ use crate::exit::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::printer::Printer;
 use crate::settings::{Settings, Speech};
-use crate::{convert, functions, info, interrupt, panic, progress, query, validate};
+use crate::{convert, functions, info, interrupt, panic, progress, query, spilled, validate};
 
 /// Runs geoflow.
 pub(crate) fn run(argv: Vec<OsString>) -> ExitStatus {
@@ -76,6 +76,7 @@ fn execute(command: Command, settings: &Settings, printer: &Printer) -> Result<(
     });
     // Tasks still in a kernel are not waited for: the process is about to end.
     runtime.shutdown_background();
+    spilled::remove();
     result
 }
 

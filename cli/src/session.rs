@@ -10,6 +10,7 @@ use geoflow_sql::SessionBuilder;
 
 use crate::error::{Failure, Result, Unknown, from_datafusion, nearest};
 use crate::settings::Settings;
+use crate::spilled;
 
 /// A session as the command line asks for it.
 pub(crate) struct Session {
@@ -27,6 +28,7 @@ impl Session {
             builder = builder.temp_dir(dir);
         }
         let session = builder.build().map_err(|e| from_datafusion(&e))?;
+        spilled::remember(&session.context().runtime_env().disk_manager);
         // Positions in the SQL for errors of planning, not of parsing alone.
         session
             .context()

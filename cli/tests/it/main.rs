@@ -10,6 +10,7 @@ mod formats;
 mod functions;
 mod info;
 mod output_file;
+mod spilling;
 mod statements;
 mod streams;
 mod usage;

@@ -101,13 +101,15 @@ impl SpatialIndex {
                 }
             }
             let vertices = self.geometry_bytes / 16;
-            let grid = PointGrid::build(&self.array, &entries, coverage, vertices, self.threads)
-                .ok()??;
-            if grid.size() > share_of_free(&self.pool, self.grid_share) {
-                return None;
-            }
-            self.reservation.try_grow(grid.size()).ok()?;
-            Some(grid)
+            // Room is made for all that a grid takes while it is built.
+            let budget = share_of_free(&self.pool, self.grid_share).min(PointGrid::MOST_BYTES);
+            self.reservation.try_grow(budget).ok()?;
+            let (array, threads) = (&self.array, self.threads);
+            let built = PointGrid::build(array, &entries, coverage, vertices, threads, budget);
+            let grid = built.ok().flatten();
+            let size = grid.as_ref().map_or(0, PointGrid::size);
+            self.reservation.shrink(budget - size.min(budget));
+            grid
         };
         self.grid.get_or_init(make).as_ref()
     }

@@ -28,6 +28,8 @@ const CELLS_PER_ROW: usize = 64;
 const CROWDED: u32 = 48;
 /// Runs of cells that are kept while building, before the grid is given up as too fine.
 const MOST_SPANS: usize = 1 << 24;
+/// Bytes that the memory for a grid must have for each of its cells.
+const BYTES_PER_CELL: usize = 16;
 /// Rows that a building thread takes at a time.
 const MORSEL: usize = 64;
 
@@ -73,7 +75,7 @@ pub(super) struct PointGrid {
 impl PointGrid {
     /// Rasterises `entries`, rows and their (expanded) rectangles, on `threads` threads. `None`
     /// where a grid would not help: coordinates too close together for its cells, or geometries
-    /// that all overlap.
+    /// that all overlap; and where it would take more than `budget` bytes, finished or in the making.
     ///
     /// # Errors
     /// Those of [`GeometryArray::geometry`].
@@ -83,6 +85,7 @@ impl PointGrid {
         coverage: Coverage,
         vertices: usize,
         threads: usize,
+        budget: usize,
     ) -> Result<Option<Self>> {
         let rows_fit = entries.iter().all(|(row, _)| *row < u32::MAX / 2);
         let whole = entries
@@ -90,19 +93,23 @@ impl PointGrid {
             .fold(Bounds::EMPTY, |all, (_, b)| all.union(b));
         let wanted = (entries.len().saturating_mul(CELLS_PER_ROW))
             .max(vertices.saturating_mul(2))
-            .clamp(FEWEST_CELLS, MOST_CELLS);
+            .clamp(FEWEST_CELLS, MOST_CELLS)
+            .min(budget / BYTES_PER_CELL);
+        if wanted < FEWEST_CELLS {
+            return Ok(None);
+        }
         let (columns, rows) = shape(&whole, wanted);
         let Some(frame) = CellFrame::new(&whole, columns, rows).filter(|_| rows_fit) else {
             return Ok(None);
         };
-        match rasterise(&frame, geometries, entries, coverage, threads)? {
-            Some(spans) => Ok(Some(Self::gather(frame, &spans))),
-            None => Ok(None),
-        }
+        // Vectors grow by doubling: half of the memory for runs may stand empty.
+        let most_spans = MOST_SPANS.min(budget / 4 / size_of::<Span>());
+        let spans = rasterise(&frame, geometries, entries, coverage, threads, most_spans)?;
+        Ok(spans.and_then(|spans| Self::gather(frame, &spans, budget)))
     }
 
-    /// Sorts runs of cells into lists by cell.
-    fn gather(frame: CellFrame, spans: &[Vec<Span>]) -> Self {
+    /// Sorts runs of cells into lists by cell; `None` if the lists take more than half of `budget`.
+    fn gather(frame: CellFrame, spans: &[Vec<Span>], budget: usize) -> Option<Self> {
         let cells = frame.columns() * frame.rows();
         let mut offsets = vec![0u32; cells + 1];
         let all = || spans.iter().flatten();
@@ -121,6 +128,10 @@ impl PointGrid {
                 sum += count;
             }
         }
+        let bytes = (offsets.len() + sum as usize) * size_of::<u32>();
+        if bytes > budget / 2 {
+            return None;
+        }
         let mut references = vec![0u32; sum as usize];
         // Each cell's offset runs to the next one's while it is filled, and is set back after.
         for span in all() {
@@ -134,12 +145,12 @@ impl PointGrid {
         }
         offsets.copy_within(0..cells, 1);
         offsets[0] = 0;
-        Self {
+        Some(Self {
             frame,
             offsets,
             references,
             crowded,
-        }
+        })
     }
 
     /// What is known of a point; nothing is near a point outside or one that is NaN.
@@ -154,6 +165,9 @@ impl PointGrid {
         }
         Cell::References(&self.references[from..to])
     }
+
+    /// Bytes that no grid takes more of, finished or in the making.
+    pub(super) const MOST_BYTES: usize = 4 * MOST_SPANS * size_of::<Span>();
 
     /// Bytes held.
     pub(super) fn size(&self) -> usize {
@@ -175,13 +189,14 @@ fn shape(bounds: &Bounds, cells: usize) -> (usize, usize) {
 }
 
 /// The runs of cells of all entries, found by `threads` threads that take rows as they go; `None`
-/// if there are too many.
+/// if there are more than `most`.
 fn rasterise(
     frame: &CellFrame,
     geometries: &GeometryArray,
     entries: &[(u32, Bounds)],
     coverage: Coverage,
     threads: usize,
+    most: usize,
 ) -> Result<Option<Vec<Vec<Span>>>> {
     let next = AtomicUsize::new(0);
     let total = AtomicUsize::new(0);
@@ -202,7 +217,7 @@ fn rasterise(
                 }
             }
             let added = spans.len() - before;
-            if total.fetch_add(added, Ordering::Relaxed) + added > MOST_SPANS {
+            if total.fetch_add(added, Ordering::Relaxed) + added > most {
                 stopped.store(true, Ordering::Relaxed);
             }
         }
@@ -292,7 +307,7 @@ mod tests {
             let entries: Vec<_> = (0..values.len())
                 .map(|row| (row as u32, array.bounds(row).unwrap()))
                 .collect();
-            let grid = PointGrid::build(&array, &entries, Coverage::Geometry, 100, threads)
+            let grid = PointGrid::build(&array, &entries, Coverage::Geometry, 100, threads, usize::MAX)
                 .unwrap()
                 .unwrap();
             let corners = geometries.iter().flat_map(geo::CoordsIter::coords_iter).map(|c| (c.x, c.y));

@@ -49,8 +49,9 @@ pub(super) fn indexed_size(
     rows: usize,
     conditions: usize,
 ) -> usize {
-    let rectangles = rows * size_of::<(u32, Bounds)>() + PackedRTree::estimate_size(rows);
-    bytes + largest_column + conditions * rectangles
+    // Rectangles as they are found, with their rows, and in the order of the tree.
+    let a_row = size_of::<Bounds>() + size_of::<(u32, Bounds)>() + size_of::<u64>();
+    bytes + largest_column + conditions * (rows * a_row + PackedRTree::estimate_size(rows))
 }
 
 /// Bytes that a column takes once it is copied, be it a slice of a larger one.
