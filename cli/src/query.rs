@@ -8,6 +8,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use futures::StreamExt;
 use geoflow_engine::geoparquet::geometry_columns;
+use geoflow_engine::options::{GeoflowOptions, InvalidSeen, OnInvalid};
 use geoflow_engine::tiling::HilbertSortExec;
 
 use crate::args::{QueryArgs, Sort};
@@ -157,7 +158,7 @@ impl<'a> Run<'a> {
 
         let mut stream =
             execute_stream(Arc::clone(&physical), context).map_err(|e| from_datafusion(&e))?;
-        match statement.yields {
+        let done = match statement.yields {
             Yield::Rows | Yield::Plan => {
                 let as_text = statement.yields == Yield::Plan && self.options.plan_as_text;
                 let format = if as_text { Format::Plan } else { self.format };
@@ -169,6 +170,28 @@ impl<'a> Run<'a> {
                 Ok(())
             }
             Yield::Nothing => self.drain(&physical, &mut stream).await.map(drop),
+        };
+        self.warn_of_invalid(session);
+        done
+    }
+
+    /// Says how many invalid geometries were no errors, as the settings ask for.
+    fn warn_of_invalid(&self, session: &Session) {
+        let config = session.context().copied_config();
+        let options = GeoflowOptions::of(config.options());
+        if let Some(InvalidSeen { count, example }) = options.invalid_seen.take() {
+            let geometries = match count {
+                1 => "1 invalid geometry was".to_owned(),
+                _ => format!("{count} invalid geometries were"),
+            };
+            let fate = match options.on_invalid {
+                OnInvalid::Skip => "left out",
+                _ => "taken for NULL",
+            };
+            self.printer.note(&format!(
+                "warning: {geometries} {fate} (geoflow.on_invalid = {}); the first: {example}",
+                options.on_invalid
+            ));
         }
     }
 

@@ -9,6 +9,7 @@
 //! [`option_enum!`], a number of bytes a [`ByteLimit`], a part of a whole a [`Fraction`].
 
 mod choice;
+mod invalid;
 mod join;
 mod size;
 
@@ -24,6 +25,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 
 pub use choice::{CrsMismatch, OnInvalid};
+pub use invalid::{InvalidCounter, InvalidSeen};
 pub use join::{Approximation, BuildSideChoice, JoinOptions, JoinStrategy, Switch};
 pub use size::{ByteLimit, Fraction};
 
@@ -46,6 +48,9 @@ config_namespace! {
 
         /// What operators put on disk when memory does not suffice.
         pub spill: SpillOptions, default = SpillOptions::default()
+
+        /// Counts the invalid geometries that were no errors. Not listed with the settings.
+        pub invalid_seen: InvalidCounter, default = InvalidCounter::default()
     }
 }
 

@@ -299,3 +299,22 @@ async fn the_dynamic_filter_can_be_turned_off() {
     assert!(with.contains("the build side"), "{with}");
     assert!(!without.contains("the build side"), "{without}");
 }
+
+#[tokio::test]
+async fn lateral_subqueries_by_distance_are_joins_of_nearest_neighbours() {
+    assert_joins!(
+        "lateral",
+        "SELECT k.name, n.name FROM us_counties k LEFT JOIN LATERAL (
+           SELECT c.name FROM cities c WHERE c.name <> 'Paris' AND ST_DWithin(k.geometry, c.geometry, 2)
+           ORDER BY ST_Distance(c.geometry, k.geometry) LIMIT 3) n ON true"
+    );
+    let statement = "SELECT k.name, n.name FROM us_counties k CROSS JOIN LATERAL (
+           SELECT c.name FROM cities c ORDER BY ST_Distance(c.geometry, k.geometry) LIMIT 3) n";
+    let session = session().await;
+    session
+        .sql("SET geoflow.join.lateral_nearest = off")
+        .await
+        .unwrap();
+    let refused = session.sql(statement).await.unwrap().collect().await;
+    assert!(refused.is_err(), "DataFusion plans it by itself by now");
+}

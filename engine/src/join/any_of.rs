@@ -19,6 +19,8 @@ use super::build::BuildSide;
 use super::metrics::ProbeMetrics;
 use super::probe::{Pairs, Probing, Scratch, Search};
 use super::roles::Roles;
+use super::source::skip_invalid;
+use crate::geometry::InvalidPolicy;
 
 /// What does not change from batch to batch.
 #[derive(Clone)]
@@ -28,6 +30,7 @@ pub(super) struct AnyOf {
     pub probe_side: JoinSide,
     pub roles: Roles,
     pub metrics: ProbeMetrics,
+    pub invalid: InvalidPolicy,
 }
 
 /// A batch of the probe side.
@@ -50,8 +53,24 @@ impl AnyOf {
             .unwrap_or(1)
     }
 
+    /// Leaves out the rows that are to be skipped.
+    pub(super) fn skip_invalid(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        let sources = self.conditions.iter().map(|condition| &condition.source);
+        skip_invalid(batch, sources, &self.invalid)
+    }
+
+    /// For rows that come again, and whose invalid geometries were counted before.
+    pub(super) fn without_counting(mut self) -> Self {
+        self.invalid = self.invalid.without_counting();
+        for condition in &mut self.conditions {
+            condition.invalid = self.invalid.clone();
+        }
+        self
+    }
+
     /// Takes in a batch.
     pub(super) fn start(&self, batch: RecordBatch, build: &BuildSide) -> Result<ProbeRows> {
+        let batch = self.skip_invalid(batch)?;
         let mut searches: Vec<Search> = Vec::with_capacity(self.conditions.len());
         for (i, condition) in self.conditions.iter().enumerate() {
             let shared = self.conditions[..i]

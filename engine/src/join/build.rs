@@ -3,11 +3,13 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{
+    ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, RecordBatch, RecordBatchOptions,
+};
 use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use datafusion::common::utils::memory::get_record_batch_memory_size;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool, MemoryReservation};
 use datafusion::physical_expr::PhysicalExprRef;
 use datafusion::physical_expr::expressions::Column;
@@ -17,7 +19,7 @@ use super::grid::{Coverage, PointGrid};
 use super::roles::Roles;
 use super::rtree::PackedRTree;
 use crate::Error;
-use crate::geometry::{Bounds, GeometryArray, GeometryType};
+use crate::geometry::{Bounds, GeometryArray, GeometryType, InvalidPolicy, set_null};
 use crate::options::{Approximation, Fraction, JoinOptions};
 use crate::predicate::{PrepareOptions, PreparedSet};
 
@@ -155,6 +157,7 @@ pub(super) struct BuildOptions {
     pub roles: Roles,
     /// The settings of the session.
     pub settings: JoinOptions,
+    pub invalid: InvalidPolicy,
 }
 
 /// What the memory of an index is taken from.
@@ -218,7 +221,7 @@ pub(super) fn index(
         geometries.push(match collector.first_with_geometry(i) {
             Some(same) => geometries[same].clone(),
             None => {
-                let array = GeometryArray::try_new(&arrays[i], &locator.geometry_type)?;
+                let array = GeometryArray::try_new(&arrays[i], &locator.source.ty)?;
                 let share = options.settings.prepared_memory_share;
                 let prepare = PrepareOptions {
                     raster: options.settings.approximation.raster(),
@@ -365,9 +368,15 @@ fn concat_sides(
     }
     let mut geometries: Vec<ArrayRef> = vec![];
     for (i, locator) in collector.locators.iter().enumerate() {
-        let column = locator.geometry.downcast_ref::<Column>();
+        let column = locator.source.expr.downcast_ref::<Column>();
         let geometry = match (column, collector.first_with_geometry(i)) {
-            (Some(column), _) => Arc::clone(&whole[column.index()]),
+            (Some(column), _) => {
+                let whole = &whole[column.index()];
+                match invalid_of_all(&located, i, rows) {
+                    Some(invalid) => set_null(whole, &invalid)?,
+                    None => Arc::clone(whole),
+                }
+            }
             (None, Some(same)) => Arc::clone(&geometries[same]),
             (None, None) => {
                 let parts: Vec<ArrayRef> =
@@ -382,6 +391,19 @@ fn concat_sides(
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     let batch = RecordBatch::try_new_with_options(Arc::clone(schema), whole, &options)?;
     Ok((batch, geometries))
+}
+
+/// The rows of all batches whose geometry is taken for NULL under condition `i`, if there are any.
+fn invalid_of_all(located: &[Vec<Located>], i: usize, rows: usize) -> Option<BooleanArray> {
+    located.iter().find(|l| l[i].invalid.is_some())?;
+    let mut all = BooleanBufferBuilder::new(rows);
+    for located in located.iter().map(|l| &l[i]) {
+        match &located.invalid {
+            Some(invalid) => all.append_buffer(invalid.values()),
+            None => all.append_n(located.bounds.len(), false),
+        }
+    }
+    Some(BooleanArray::new(all.finish(), None))
 }
 
 fn concat_parts(parts: &[ArrayRef], data_type: &DataType) -> Result<ArrayRef> {
@@ -411,13 +433,4 @@ pub(super) fn evaluate_distances(expr: &PhysicalExprRef, batch: &RecordBatch) ->
         .iter()
         .map(|d| d.unwrap_or(f64::NAN))
         .collect())
-}
-
-/// Names the column that an invalid geometry stands in.
-pub(super) fn name_column(error: Error, geometry: &PhysicalExprRef) -> DataFusionError {
-    let name = match geometry.downcast_ref::<Column>() {
-        Some(column) => column.name().to_string(),
-        None => geometry.to_string(),
-    };
-    error.in_column(&name).into()
 }

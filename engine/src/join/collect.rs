@@ -14,7 +14,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::JoinSide;
 use datafusion::common::runtime::JoinSet;
@@ -27,15 +27,14 @@ use datafusion::physical_plan::{
 };
 use futures::StreamExt;
 
-use super::build::{
-    BuildOptions, BuildSide, Memory, evaluate_distances, geometry_type, index, name_column,
-};
+use super::build::{BuildOptions, BuildSide, Memory, evaluate_distances, index};
 use super::memory::{Footprint, indexed_size, largest_column};
 use super::metrics::BuildMetrics;
 use super::on::SpatialOn;
+use super::source::{GeometrySource, skip_invalid};
 use super::spill::{Run, RunWriter, Sample, SpillStore, Spilled, cut};
 use crate::error;
-use crate::geometry::{Bounds, GeometryArray, GeometryType};
+use crate::geometry::{Bounds, GeometryArray, InvalidPolicy, set_null};
 use crate::options::GeoflowOptions;
 
 /// The part of the memory free at the start that a join may fill before it spills. The rest is for
@@ -68,16 +67,15 @@ impl BuildTask {
     pub(super) async fn run(self) -> Result<Built> {
         let schema = self.plan.schema();
         let locator = |condition: &SpatialOn| {
-            let geometry = Arc::clone(condition.geometry(self.side));
             Ok(Locator {
-                geometry_type: geometry_type(&geometry, &schema)?,
-                geometry,
+                source: GeometrySource::try_new(condition.geometry(self.side), &self.plan)?,
                 distance: condition.distance_of(self.side).cloned(),
                 joins_empties: condition.joins_empties(),
             })
         };
         let collector = Collector {
             locators: self.on.conditions().map(locator).collect::<Result<_>>()?,
+            invalid: self.options.invalid.clone(),
             metrics: self.metrics.clone(),
         };
         let spill = &GeoflowOptions::of_task(&self.context).spill;
@@ -115,6 +113,7 @@ impl BuildTask {
                 runs.extend(run.map(Arc::new));
                 samples.push(sample);
             }
+            let collector = collector.without_counting();
             let spilled = cut(self, collector, store, &hoard, runs, samples).await?;
             return Ok(Built::Spilled(Arc::new(spilled)));
         }
@@ -255,6 +254,8 @@ pub(super) struct Collected {
 /// What one condition asks of a batch.
 pub(super) struct Located {
     pub geometry: ArrayRef,
+    /// The rows whose geometry is taken for NULL, in `geometry` but not in the batch.
+    pub invalid: Option<BooleanArray>,
     pub view: GeometryArray,
     pub bounds: Arc<[Bounds]>,
     pub distances: Option<Vec<f64>>,
@@ -312,14 +313,14 @@ impl Collected {
 pub(super) struct Collector {
     /// One for each condition of the join.
     pub locators: Vec<Locator>,
+    pub invalid: InvalidPolicy,
     pub metrics: BuildMetrics,
 }
 
 /// Where one condition finds its geometry and its distance.
 #[derive(Debug, Clone)]
 pub(super) struct Locator {
-    pub geometry: PhysicalExprRef,
-    pub geometry_type: GeometryType,
+    pub source: GeometrySource,
     pub distance: Option<PhysicalExprRef>,
     pub joins_empties: bool,
 }
@@ -343,8 +344,16 @@ impl Collector {
         Ok(gather)
     }
 
+    /// For rows that come again, and whose invalid geometries were counted before.
+    fn without_counting(mut self) -> Self {
+        self.invalid = self.invalid.without_counting();
+        self
+    }
+
     /// Computes what is asked of each row.
     pub(super) fn examine(&self, batch: RecordBatch) -> Result<Collected> {
+        let sources = self.locators.iter().map(|locator| &locator.source);
+        let batch = skip_invalid(batch, sources, &self.invalid)?;
         let rows = batch.num_rows();
         let mut located: Vec<Located> = Vec::with_capacity(self.locators.len());
         for (i, locator) in self.locators.iter().enumerate() {
@@ -355,20 +364,27 @@ impl Collector {
             if let Some(same) = self.first_with_geometry(i) {
                 located.push(Located {
                     geometry: Arc::clone(&located[same].geometry),
+                    invalid: located[same].invalid.clone(),
                     view: located[same].view.clone(),
                     bounds: Arc::clone(&located[same].bounds),
                     distances,
                 });
                 continue;
             }
-            let geometry = locator.geometry.evaluate(&batch)?.into_array(rows)?;
-            let view = GeometryArray::try_new(&geometry, &locator.geometry_type)?;
+            let source = &locator.source;
+            let mut geometry = source.evaluate(&batch)?;
+            let invalid = source.find_nulled(&geometry, &self.invalid)?;
+            if let Some(invalid) = &invalid {
+                geometry = set_null(&geometry, invalid)?;
+            }
+            let view = GeometryArray::try_new(&geometry, &source.ty)?;
             let bounds = (0..rows)
                 .map(|row| view.bounds(row))
                 .collect::<error::Result<Arc<[_]>>>()
-                .map_err(|e| name_column(e, &locator.geometry))?;
+                .map_err(|e| source.named(e))?;
             located.push(Located {
                 geometry,
+                invalid,
                 view,
                 bounds,
                 distances,
@@ -379,19 +395,19 @@ impl Collector {
 
     /// The first condition, before the `i`th, with the same geometry as that.
     pub(super) fn first_with_geometry(&self, i: usize) -> Option<usize> {
-        let geometry = &self.locators[i].geometry;
+        let geometry = &self.locators[i].source.expr;
         self.locators[..i]
             .iter()
-            .position(|other| other.geometry.eq(geometry))
+            .position(|other| other.source.expr.eq(geometry))
     }
 
     /// The first condition, before the `i`th, with the same geometry and distance as that.
     pub(super) fn first_with_rectangles(&self, i: usize) -> Option<usize> {
         let Locator {
-            geometry, distance, ..
+            source, distance, ..
         } = &self.locators[i];
         self.locators[..i]
             .iter()
-            .position(|other| other.geometry.eq(geometry) && other.distance.eq(distance))
+            .position(|other| other.source.expr.eq(&source.expr) && other.distance.eq(distance))
     }
 }

@@ -14,7 +14,9 @@ use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
 };
 use datafusion::physical_plan::joins::utils::{ColumnIndex, JoinFilter, build_join_schema};
-use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::metrics::{
+    Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
+};
 use datafusion::physical_plan::projection::{
     EmbeddedProjection, ProjectionExec, try_embed_projection,
 };
@@ -27,7 +29,7 @@ use futures::FutureExt;
 
 use super::any_of::AnyOf;
 use super::bounds;
-use super::build::{BuildOptions, geometry_type};
+use super::build::BuildOptions;
 use super::collect::BuildTask;
 use super::execution::{JoinRun, RunSlot};
 use super::metrics::{BuildMetrics, ProbeMetrics};
@@ -35,9 +37,11 @@ use super::on::{JoinPredicate, SpatialOn};
 use super::output::OutputBuilder;
 use super::probe::Probing;
 use super::roles::{Role, Roles};
+use super::source::GeometrySource;
 use super::spill::ProbeInputs;
 use super::statistics;
 use super::stream::JoinParts;
+use crate::geometry::InvalidPolicy;
 use crate::geoparquet::BoundsFilter;
 use crate::options::GeoflowOptions;
 
@@ -236,15 +240,22 @@ impl SpatialJoinExec {
     }
 
     /// How one partition of the probe side is probed.
-    fn probing(&self, partition: usize, expected_rows: usize) -> Result<AnyOf> {
+    fn probing(
+        &self,
+        partition: usize,
+        expected_rows: usize,
+        context: &TaskContext,
+    ) -> Result<AnyOf> {
         let (_, probe_plan) = self.sides();
         let probe_side = self.build_side.negate();
         let roles = self.roles();
         let metrics = ProbeMetrics::new(&self.metrics, partition);
-        let schema = probe_plan.schema();
+        let invalid = InvalidPolicy::new(GeoflowOptions::of_task(context))
+            .with_metric(|| self.invalid_metric(partition));
         let condition = |(nth, on): (usize, &SpatialOn)| {
             Ok(Probing {
-                geometry_type: geometry_type(on.geometry(probe_side), &schema)?,
+                source: GeometrySource::try_new(on.geometry(probe_side), probe_plan)?,
+                invalid: invalid.clone(),
                 on: on.clone(),
                 nth,
                 probe_side,
@@ -264,7 +275,12 @@ impl SpatialJoinExec {
             probe_side,
             roles,
             metrics,
+            invalid,
         })
+    }
+
+    fn invalid_metric(&self, partition: usize) -> Count {
+        MetricBuilder::new(&self.metrics).counter("invalid_geometries", partition)
     }
 
     /// The run that is under way, or a new one.
@@ -279,7 +295,9 @@ impl SpatialJoinExec {
             // A plan that runs again, as a recursive query does, has another build side.
             filter.clear();
         }
-        let settings = GeoflowOptions::of_task(context).join.clone();
+        let options = GeoflowOptions::of_task(context);
+        let invalid = InvalidPolicy::new(options).with_metric(|| self.invalid_metric(partition));
+        let settings = options.join.clone();
         let rectangles = settings.dynamic_filter_rectangles;
         let partitions = probe_plan.output_partitioning().partition_count();
         let task = BuildTask {
@@ -290,6 +308,7 @@ impl SpatialJoinExec {
                 probe_partitions: partitions,
                 roles: self.roles(),
                 settings,
+                invalid,
             },
             metrics: BuildMetrics::new(&self.metrics, partition),
             context: Arc::clone(context),
@@ -425,7 +444,7 @@ impl ExecutionPlan for SpatialJoinExec {
                 .collect(),
         };
         let parts = JoinParts {
-            probing: self.probing(partition, run.expected_rows)?,
+            probing: self.probing(partition, run.expected_rows, &context)?,
             filter: self.filter.clone(),
             output: OutputBuilder::new(Arc::clone(&schema), columns, self.build_side),
             batch_size: context.session_config().batch_size(),

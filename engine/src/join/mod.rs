@@ -43,6 +43,7 @@ mod probe;
 mod raster;
 mod roles;
 mod rtree;
+mod source;
 mod spill;
 mod statistics;
 mod stream;

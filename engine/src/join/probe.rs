@@ -7,15 +7,16 @@ use datafusion::common::JoinSide;
 use datafusion::error::Result;
 use datafusion::physical_expr::PhysicalExprRef;
 
-use super::build::{BuildSide, SpatialIndex, evaluate_distances, name_column};
+use super::build::{BuildSide, SpatialIndex, evaluate_distances};
 use super::grid::{Cell, Coverage, is_inside, row_of};
 use super::metrics::ProbeMetrics;
 use super::nearest::{NearestSearch, TILE};
 use super::on::{JoinDistance, JoinPredicate, SpatialOn};
 use super::roles::Roles;
 use super::rtree::HilbertOrder;
+use super::source::GeometrySource;
 use crate::Error;
-use crate::geometry::{Bounds, GeometryArray, GeometryType};
+use crate::geometry::{Bounds, GeometryArray, InvalidPolicy, set_null};
 use crate::predicate::{Distances, ProbeBatch, RefineStats, SpatialPredicate};
 
 /// How many candidates are gathered before they are refined. Enough to spread the cost of a
@@ -34,7 +35,9 @@ pub(super) struct Probing {
     /// Which of the join's conditions it is.
     pub nth: usize,
     pub probe_side: JoinSide,
-    pub geometry_type: GeometryType,
+    /// The geometry of the probe side.
+    pub source: GeometrySource,
+    pub invalid: InvalidPolicy,
     pub roles: Roles,
     /// Nothing is asked of pairs but that a probe row has one, and no residual filter may yet
     /// reject it.
@@ -66,7 +69,7 @@ impl Probing {
 
     /// The geometry of the probe side.
     pub(super) fn geometry(&self) -> &PhysicalExprRef {
-        self.on.geometry(self.probe_side)
+        &self.source.expr
     }
 
     /// What the build side knows for this condition.
@@ -84,10 +87,12 @@ impl Probing {
         let geometry = match shared {
             Some(shared) => shared,
             None => {
-                let expr = self.geometry();
-                let array = expr.evaluate(batch)?.into_array(batch.num_rows())?;
-                let view = GeometryArray::try_new(&array, &self.geometry_type)?;
-                Arc::new(ProbeBatch::try_new(view).map_err(|e| name_column(e, expr))?)
+                let mut array = self.source.evaluate(batch)?;
+                if let Some(invalid) = self.source.find_nulled(&array, &self.invalid)? {
+                    array = set_null(&array, &invalid)?;
+                }
+                let view = GeometryArray::try_new(&array, &self.source.ty)?;
+                Arc::new(ProbeBatch::try_new(view).map_err(|e| self.source.named(e))?)
             }
         };
         let distances = match &self.on.predicate {
@@ -102,7 +107,7 @@ impl Probing {
 
     /// The rectangle of a row.
     pub(super) fn bounds(&self, geometry: &ProbeBatch, row: usize) -> Result<Bounds> {
-        let invalid = |e: Error| name_column(e, self.geometry());
+        let invalid = |e: Error| self.source.named(e);
         geometry.bounds(row).map_err(invalid)
     }
 
@@ -132,7 +137,7 @@ impl Probing {
     ) -> Result<Search> {
         let rows = batch.num_rows();
         let (geometry, distances) = self.examine(batch, shared)?;
-        let invalid = |e: Error| name_column(e, self.geometry());
+        let invalid = |e: Error| self.source.named(e);
         let index = self.index(build);
         let path = match self.grid_plan(&geometry) {
             Some((coverage, reach))
@@ -335,7 +340,7 @@ impl Probing {
             return Ok(false);
         };
         let points = rows.geometry.points();
-        let invalid = |e: Error| name_column(e, self.on.geometry(self.probe_side));
+        let invalid = |e: Error| self.source.named(e);
         while pairs.len() < CHUNK {
             let tile = &order[rows.next..order.len().min(rows.next + TILE)];
             if tile.is_empty() {
@@ -545,7 +550,7 @@ impl Probing {
                 distance,
                 hits,
             )
-            .map_err(|e| name_column(e, self.geometry()))
+            .map_err(|e| self.source.named(e))
     }
 }
 

@@ -7,12 +7,14 @@ use arrow::array::builder::{BinaryViewBuilder, StringViewBuilder};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array};
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::{ScalarValue, internal_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 use geoflow_engine::Error;
 use geoflow_engine::crs::Crs;
+use geoflow_engine::geometry::InvalidPolicy;
+use geoflow_engine::options::GeoflowOptions;
 
 use super::args::{Arg, GeometryArg};
 use super::definition::{Evaluate, Function, Kind};
@@ -79,7 +81,13 @@ impl<'a> Call<'a> {
         let mut valid = None;
         for ((parameter, value), field) in parameters.iter().zip(&args.args).zip(&args.arg_fields) {
             let (values, constant) = match value {
-                ColumnarValue::Array(values) => (Arc::clone(values), false),
+                ColumnarValue::Array(values) => {
+                    let values = match parameter.kind {
+                        Kind::Geometry | Kind::Binary => without_invalid(values, field, args)?,
+                        _ => Arc::clone(values),
+                    };
+                    (values, false)
+                }
                 ColumnarValue::Scalar(value) => (value.to_array_of_size(1)?, true),
             };
             let array_nulls = values.logical_nulls();
@@ -350,6 +358,19 @@ pub(crate) fn scalar_value(values: &ArrayRef) -> Result<ScalarValue> {
             ScalarValue::FixedSizeList(Arc::new(values.as_fixed_size_list().clone()))
         }
         _ => ScalarValue::try_from_array(values, 0)?,
+    })
+}
+
+/// A column of geometries whose invalid values are NULL, where the settings ask for that.
+fn without_invalid(
+    values: &ArrayRef,
+    field: &Field,
+    args: &ScalarFunctionArgs,
+) -> Result<ArrayRef> {
+    let policy = InvalidPolicy::new(GeoflowOptions::of(&args.config_options));
+    Ok(match planning::geometry_type(field)? {
+        Some(ty) if policy.is_lenient() => policy.to_null(values, &ty, field.name())?,
+        _ => Arc::clone(values),
     })
 }
 

@@ -94,6 +94,8 @@ impl CellJoin {
         let probe = &self.spilled.probe;
         let probing = &self.parts.probing;
         let routed = probe.get(&self.spilled, &self.inputs, probing).await?;
+        // From here on every row comes again.
+        self.parts.probing = probing.clone().without_counting();
         let one_less = |left: usize| left.checked_sub(1);
         let workers = &self.spilled.workers;
         let admitted = workers.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less);

@@ -26,7 +26,7 @@ use super::cut::Spilled;
 use super::file::Run;
 use crate::Error;
 use crate::geometry::Bounds;
-use crate::join::build::{BuildSide, name_column};
+use crate::join::build::BuildSide;
 use crate::join::memory::{batch_size, indexed_batch_size};
 use crate::join::nearest::{NearestSearch, SLACK, TILE, least_distance};
 use crate::join::on::JoinPredicate;
@@ -246,7 +246,7 @@ impl Search {
                 let found = self
                     .nearest
                     .nearest(&block.bounds[row as usize], self.k, exact)
-                    .map_err(|e| name_column(e, probing.geometry()))?;
+                    .map_err(|e| probing.source.named(e))?;
                 let best = &mut block.best[row as usize];
                 best.extend(found.iter().filter_map(|(distance, other)| {
                     Some(Best {

@@ -201,7 +201,7 @@ impl ProbeRouter {
             let router = Arc::clone(&router);
             tasks.spawn(async move {
                 while let Some(batch) = stream.next().await {
-                    router.route(&batch?)?;
+                    router.route(&router.probing.skip_invalid(batch?)?)?;
                 }
                 Ok::<_, DataFusionError>(())
             });

@@ -12,8 +12,18 @@ use super::ST_KNN;
 /// The function `ST_KNN(a, b [, k [, use_spheroid]])`.
 pub fn nearest_function() -> ScalarUDF {
     ScalarUDF::new_from_impl(NearestFunction {
-        signature: Signature::variadic_any(Volatility::Immutable),
+        signature: signature(),
     })
+}
+
+/// Any types, which the rule looks at; arguments may be given by name.
+fn signature() -> Signature {
+    let signature = Signature::user_defined(Volatility::Immutable);
+    let names = vec!["a", "b", "k", "use_spheroid"];
+    signature
+        .clone()
+        .with_parameter_names(names)
+        .unwrap_or(signature)
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -37,6 +47,10 @@ impl ScalarUDFImpl for NearestFunction {
                 "ST_KNN takes two geometries, the number of neighbours and use_spheroid, not {n} arguments"
             ),
         }
+    }
+
+    fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
+        Ok(arguments.to_vec())
     }
 
     fn invoke_with_args(&self, _args: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -1,10 +1,11 @@
-//! Joins by `ST_KNN`.
+//! Joins by `ST_KNN`, and `LATERAL` subqueries that mean the same.
 //!
 //! Which rows are the nearest depends on all rows of the right input, so no filter may be pushed
 //! below such a join, and no rule that knows joins may touch it: unlike the other spatial joins it
 //! becomes a node of its own before DataFusion optimizes the plan.
 
 mod function;
+mod lateral;
 mod node;
 mod planner;
 mod rule;

@@ -10,11 +10,14 @@ use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Expr, Extension, Join, LogicalPlan, Operator, binary_expr, lit};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+use geoflow_engine::options::GeoflowOptions;
 
 use super::ST_KNN;
+use super::lateral::nearest_of_lateral;
 use super::node::NearestJoinNode;
 
-/// Replaces a join on `ST_KNN` by a node of its own. It must be the first of the rules.
+/// Replaces a join on `ST_KNN`, or with a `LATERAL` subquery that takes the first rows by distance, by a
+/// node of its own. It must be the first of the rules.
 #[derive(Debug, Default)]
 pub struct NearestJoinRule {}
 
@@ -37,8 +40,17 @@ impl OptimizerRule for NearestJoinRule {
     fn rewrite(
         &self,
         plan: LogicalPlan,
-        _config: &dyn OptimizerConfig,
+        config: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
+        if let LogicalPlan::Join(join) = &plan
+            && GeoflowOptions::of(&config.options())
+                .join
+                .lateral_nearest
+                .is_on()
+            && let Some(nearest) = nearest_of_lateral(join)?
+        {
+            return Ok(Transformed::yes(nearest));
+        }
         if !mentions_nearest(&plan)? {
             return Ok(Transformed::no(plan));
         }
