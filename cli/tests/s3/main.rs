@@ -1,6 +1,8 @@
 //! `geoflow query` over `s3://`, against a real S3 server, with credentials and endpoint only from
 //! `AWS_*` variables.
 
+mod joins;
+mod proxy;
 mod server;
 
 use std::path::PathBuf;

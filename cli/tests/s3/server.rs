@@ -121,6 +121,11 @@ impl Server {
         format!("http://127.0.0.1:{}", self.ports.s3[0])
     }
 
+    /// Where the S3 server listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.ports.s3[0]
+    }
+
     /// Copies a file into a bucket; the server makes the bucket when it is not there.
     pub(crate) async fn upload(
         &self,
