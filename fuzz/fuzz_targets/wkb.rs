@@ -1,0 +1,7 @@
+#![no_main]
+
+#[path = "../src/checks.rs"]
+#[expect(dead_code, reason = "each target runs one check")]
+mod checks;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| checks::wkb(data));
