@@ -12,14 +12,19 @@
 //! try again by its exit code ([`TaskExit`]).
 
 pub mod cluster;
+pub mod commit;
 pub mod diagnose;
 mod exit;
 pub mod job;
 pub mod kubernetes;
 pub mod manifest;
 pub mod plan;
+pub mod planner;
 pub mod profile;
+pub mod runner;
+mod session;
 pub mod storage;
+mod table;
 pub mod task;
 
 pub use exit::TaskExit;

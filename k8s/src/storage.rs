@@ -251,7 +251,7 @@ impl Folder {
 }
 
 /// The URL of a folder that is given as a URL or a local path.
-fn folder_url(location: &str) -> Result<Url> {
+pub(crate) fn folder_url(location: &str) -> Result<Url> {
     let bad = |why: String| Error::Statement(format!("\"{location}\" is no folder: {why}"));
     let mut url = if location.contains("://") {
         Url::parse(location).map_err(|e| bad(e.to_string()))?

@@ -33,6 +33,7 @@ mod prune_metrics;
 mod prune_scan;
 mod prune_source;
 mod prune_statistics;
+mod row_groups;
 mod schema;
 mod sink;
 mod sink_plan;
@@ -55,6 +56,7 @@ pub use metadata::{ColumnEncoding, Covering, Edges, GEO_KEY, GeoColumn, GeoMetad
 pub use output_options::{Existing, OUTPUT_OPTIONS, OutputOptions};
 pub use prune_filter::BoundsFilter;
 pub use prune_scan::{prune_fields, prune_scan};
+pub use row_groups::{RowGroupSummary, summarize_row_groups};
 pub use schema::label_geometry;
 pub use validate::{Finding, Level, validate};
 pub use write_options::{GeoParquetVersion, GeometryEncoding, WriteOptions};

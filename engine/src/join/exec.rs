@@ -178,6 +178,17 @@ impl SpatialJoinExec {
         }
     }
 
+    /// The input, and its column, that a column of the output is taken from; `None` for one that the
+    /// join computes, and beyond the last.
+    pub fn input_column(&self, column: usize) -> Option<(JoinSide, usize)> {
+        let column = match &self.projection {
+            Some(projection) => *projection.get(column)?,
+            None => column,
+        };
+        let ColumnIndex { index, side } = *self.columns.get(column)?;
+        (side != JoinSide::None).then_some((side, index))
+    }
+
     fn roles(&self) -> Roles {
         Roles::new(self.join_type, self.build_side)
     }

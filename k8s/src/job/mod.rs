@@ -6,7 +6,7 @@
 //!  <jobs>/<id>/plans/<n>.json                   plans of fragments that were cut finer: same form
 //!  <jobs>/<id>/manifests/<stage>/<fragment>.json   TaskManifest, by conditional put: the first wins
 //!  <jobs>/<id>/attempts/<stage>/<fragment>-<attempt>.json   AttemptReport of an attempt that failed
-//!  <jobs>/<id>/states/<fragment>-<attempt>.parquet partial states of the stage "states"
+//!  <jobs>/<id>/states/<fragment>-<attempt>.arrow   partial states of the stage "states"
 //!  <jobs>/<id>/logs/<stage>/<fragment>-<attempt>.jsonl      what a task said (local runner)
 //!  <jobs>/<id>/driver.json                      Heartbeat of the local runner, every few seconds
 //!  <jobs>/<id>/cancelled.json                   the job was cancelled: no manifest is written any more
@@ -21,6 +21,10 @@
 
 mod layout;
 mod record;
+mod status;
+mod submit;
 
 pub use layout::JobFolder;
 pub use record::{Heartbeat, JobRecord, RECORD_VERSION, RunnerKind, RunningTask};
+pub use status::{JobStatus, Phase, StageStatus, status};
+pub use submit::{Job, new_job_id, submit};

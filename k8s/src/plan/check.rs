@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{FileSlice, Plan, PlanError, StageKind, TableInput};
+use super::{FileSlice, Plan, PlanError, RowRange, StageKind, TableInput};
 
 /// What a task relies on, so that a damaged plan is an error and no panic.
 pub(super) fn check(plan: &Plan) -> Result<(), PlanError> {
@@ -20,7 +20,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), PlanError> {
     if !id_is_safe(&plan.job) {
         return Err(whole(format!("\"{}\" is no name of a job", plan.job)));
     }
-    for &table in &plan.scans {
+    for &table in plan.scans.iter().flatten() {
         if table >= plan.tables.len() {
             return Err(whole(format!(
                 "a scan reads table {table}, which is not there"
@@ -48,7 +48,8 @@ pub(super) fn check(plan: &Plan) -> Result<(), PlanError> {
                 return Err(wrong("it is there twice".into()));
             }
             for slice in &fragment.slices {
-                let table = plan.scans.get(slice.scan).and_then(|&t| plan.tables.get(t));
+                let table = plan.scans.get(slice.scan).copied().flatten();
+                let table = table.and_then(|table| plan.tables.get(table));
                 let Some(table) = table else {
                     return Err(wrong(format!("there is no scan {}", slice.scan)));
                 };
@@ -89,8 +90,14 @@ fn check_file(slice: &FileSlice, table: &TableInput) -> Result<(), String> {
         (a.row_group, a.first.saturating_add(a.count)) <= (b.row_group, b.first)
             || a.row_group < b.row_group
     });
+    let within = |range: &RowRange| {
+        (range.first.checked_add(range.count)).is_some_and(|end| end <= range.of)
+    };
     let known = |group: &u32| groups.binary_search(group).is_ok();
-    if !ascending || !slice.rows.iter().all(|range| known(&range.row_group)) {
+    if !ascending
+        || !slice.rows.iter().all(within)
+        || !slice.rows.iter().all(|range| known(&range.row_group))
+    {
         return Err(format!(
             "the rows of {} are not ascending, or not of its row groups",
             file.url

@@ -88,4 +88,6 @@ pub struct RowRange {
     pub first: u64,
     /// How many.
     pub count: u64,
+    /// How many rows the row group has.
+    pub of: u64,
 }

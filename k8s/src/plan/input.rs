@@ -15,6 +15,8 @@ use super::PlanError;
 pub struct TableInput {
     /// Its name in the statement: a table's, a path or a URL.
     pub name: String,
+    /// The same with quotes, so that its parts can be told apart.
+    pub reference: String,
     /// The Arrow schema with its columns from folders last, as an IPC stream in Base64.
     pub schema: String,
     /// Names of the columns that stand in the names of folders.
@@ -104,6 +106,7 @@ mod tests {
         let schema = Schema::new(vec![Field::new("id", DataType::Int64, false), field]);
         let mut table = TableInput {
             name: "t".into(),
+            reference: "t".into(),
             schema: TableInput::encode_schema(&schema).unwrap(),
             partition_columns: vec![],
             files: vec![],

@@ -40,8 +40,11 @@ pub struct Plan {
     pub sink: Sink,
     /// The tables that the statement reads.
     pub tables: Vec<TableInput>,
-    /// For every scan of the statement, in the order in which it names them, the index of its table.
-    pub scans: Vec<usize>,
+    /// For every scan of the statement, in the order of its logical plan, the index of its table;
+    /// `None` for what is no table of Parquet files, and which every task reads by itself.
+    pub scans: Vec<Option<usize>>,
+    /// The scans that are dealt out: each of their rows is read by one fragment.
+    pub cut: Vec<usize>,
     /// The stages, in the order in which they run; the last one writes the parts.
     pub stages: Vec<Stage>,
 }

@@ -29,11 +29,13 @@ fn plan(row_groups: Vec<u32>) -> Plan {
         },
         tables: vec![TableInput {
             name: "trips".into(),
+            reference: "trips".into(),
             schema: TableInput::encode_schema(&arrow::datatypes::Schema::empty()).unwrap(),
             partition_columns: vec![],
             files: vec![file],
         }],
-        scans: vec![0],
+        scans: vec![Some(0)],
+        cut: vec![0],
         stages: vec![Stage {
             kind: StageKind::Parts,
             fragments: vec![Fragment {
@@ -82,6 +84,7 @@ fn rows_that_overlap_are_refused() {
         row_group,
         first,
         count,
+        of: 10,
     };
     for (rows, right) in [
         (vec![range(0, 0, 5), range(0, 5, 5), range(2, 0, 1)], true),

@@ -1,5 +1,18 @@
 //! One task: a fragment of a plan, read, computed, written and recorded.
 
+mod failure;
+mod inputs;
+mod limits;
 mod manifest;
+mod metrics;
+mod run;
+mod states;
+mod store;
+mod write;
 
+pub use failure::TaskFailure;
+pub use limits::{Limits, process_memory};
 pub use manifest::{AttemptReport, Outcome, Part, TaskManifest, TaskStatistics};
+pub use run::{TaskProgress, TaskRequest, TaskState, run};
+pub(crate) use run::{attempt_id, host};
+pub(crate) use write::check_output;

@@ -1,0 +1,157 @@
+//! The files of a table, and what their footers say.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::common::TableReference;
+use datafusion::datasource::listing::{ListingTable, PartitionedFile};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::SessionState;
+use futures::{StreamExt, TryStreamExt};
+use geoflow_engine::geometry::Bounds;
+use geoflow_engine::geoparquet::{read_footer, summarize_row_groups};
+use object_store::ObjectStore;
+use url::Url;
+
+use crate::plan::{InputFile, TableInput};
+use crate::session::is_parquet;
+
+/// Footers read at once.
+const AT_ONCE: usize = 32;
+
+/// The table of Parquet files behind a name; `None` for any other table.
+pub(crate) async fn table_input(
+    state: &SessionState,
+    name: &TableReference,
+    table: &Arc<dyn TableProvider>,
+) -> Result<Option<TableInput>> {
+    let Some(listing) = table.downcast_ref::<ListingTable>() else {
+        return Ok(None);
+    };
+    if !is_parquet(listing.options().format.as_ref()) {
+        return Ok(None);
+    }
+    let Some(first) = listing.table_paths().first() else {
+        return Ok(None);
+    };
+    let base: &Url = first.as_ref();
+    let store = state.runtime_env().object_store(first)?;
+    let listed = listing.list_files_for_scan(state, &[], None).await?;
+    let groups = listed.file_groups.into_iter();
+    let mut files: Vec<PartitionedFile> = groups.flat_map(|group| group.into_inner()).collect();
+    files.retain(|file| file.object_meta.size > 0);
+    files.sort_by(|a, b| a.object_meta.location.cmp(&b.object_meta.location));
+    let files: Vec<InputFile> = futures::stream::iter(files)
+        .map(|file| input_file(state, &store, base, file))
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    let columns = listing.options().table_partition_cols.iter();
+    Ok(Some(TableInput {
+        name: name.to_string(),
+        reference: name.to_quoted_string(),
+        schema: TableInput::encode_schema(&table.schema())
+            .map_err(|e| geoflow_engine::Error::Statement(e.to_string()))?,
+        partition_columns: columns.map(|(name, _)| name.clone()).collect(),
+        files,
+    }))
+}
+
+async fn input_file(
+    state: &SessionState,
+    store: &Arc<dyn ObjectStore>,
+    base: &Url,
+    file: PartitionedFile,
+) -> Result<InputFile> {
+    let meta = &file.object_meta;
+    let cache = state.runtime_env().cache_manager.get_file_metadata_cache();
+    let footer = read_footer(store, meta, Some(&cache), None).await?;
+    let mut url = base.clone();
+    url.set_path(&format!("/{}", meta.location).replace('%', "%25"));
+    url.set_query(None);
+    let values = file.partition_values.iter();
+    Ok(InputFile {
+        url: url.into(),
+        size: meta.size,
+        e_tag: meta.e_tag.clone(),
+        modified: meta.last_modified.to_rfc3339(),
+        rows: footer.file_metadata().num_rows().max(0) as u64,
+        row_groups: footer.num_row_groups() as u32,
+        partition_values: values
+            .map(|value| (!value.is_null()).then(|| value.to_string()))
+            .collect(),
+    })
+}
+
+/// A row group of a table, as the planner weighs it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Group {
+    pub(crate) file: u32,
+    pub(crate) group: u32,
+    pub(crate) rows: u64,
+    /// Compressed bytes of the columns that are read.
+    pub(crate) bytes: u64,
+    pub(crate) geometry_bytes: u64,
+}
+
+/// What the footers of a table say.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Groups {
+    /// In the order of the files.
+    pub(crate) all: Vec<Group>,
+    /// The bounds of the groups, by geometry column.
+    pub(crate) bounds: BTreeMap<String, Vec<Option<Bounds>>>,
+}
+
+impl Groups {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.all.iter().map(|group| group.bytes).sum()
+    }
+}
+
+/// The row groups of a table, with the sizes of `columns` and the bounds of some geometry columns.
+pub(crate) async fn row_groups(
+    state: &SessionState,
+    table: &TableInput,
+    columns: Option<&[String]>,
+    geometry: &BTreeSet<String>,
+) -> Result<Groups> {
+    let mut found = Groups::default();
+    let mut read = futures::stream::iter(&table.files)
+        .map(|file| async move {
+            let (url, location) = crate::table::locate(&file.url)?;
+            let store = state.runtime_env().object_store(url)?;
+            let meta = crate::table::object_meta(file, location);
+            let cache = state.runtime_env().cache_manager.get_file_metadata_cache();
+            let footer = read_footer(&store, &meta, Some(&cache), None).await?;
+            let of = |column| summarize_row_groups(&footer, columns, column);
+            let by_column = geometry.iter().map(|name| (name.as_str(), of(Some(name))));
+            Ok::<_, DataFusionError>((of(None), by_column.collect::<Vec<_>>()))
+        })
+        .buffered(AT_ONCE);
+    let mut file = 0;
+    while let Some((groups, by_column)) = read.try_next().await? {
+        let start = found.all.len();
+        for (group, summary) in (0..).zip(groups) {
+            found.all.push(Group {
+                file,
+                group,
+                rows: summary.rows,
+                bytes: summary.bytes,
+                geometry_bytes: 0,
+            });
+        }
+        for (name, summaries) in by_column {
+            for (i, summary) in summaries.iter().enumerate() {
+                if let Some(group) = found.all.get_mut(start + i) {
+                    group.geometry_bytes += summary.geometry_bytes;
+                }
+            }
+            let bounds = found.bounds.entry(name.to_owned()).or_default();
+            bounds.extend(summaries.iter().map(|summary| summary.bounds));
+        }
+        file += 1;
+    }
+    Ok(found)
+}

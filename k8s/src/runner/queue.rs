@@ -1,0 +1,101 @@
+//! The tasks that still have to run.
+
+use std::collections::{HashMap, VecDeque};
+
+use geoflow_engine::{Error, Result};
+
+use crate::job::{Job, JobFolder};
+use crate::plan::{Fragment, sha256_hex};
+use crate::storage::Created;
+
+/// A task that is to run.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    pub(super) fragment: Fragment,
+    /// The plan that has it, as a URL, and its SHA-256.
+    pub(super) plan: String,
+    pub(super) sha256: String,
+    /// Its index in that plan.
+    pub(super) index: usize,
+    /// Bytes of memory; `None` without a limit.
+    pub(super) memory: Option<u64>,
+    /// How often it has failed.
+    pub(super) failures: usize,
+}
+
+/// The tasks for these fragments of a stage. Those that the plan does not have, because they were cut
+/// from others since, get a plan of their own.
+///
+/// # Errors
+/// [`Error::Environment`] when that plan cannot be written.
+pub(super) async fn pending(
+    job: &Job,
+    stage: usize,
+    fragments: Vec<Fragment>,
+    memory: Option<u64>,
+) -> Result<VecDeque<Pending>> {
+    let planned = job.plan.stages.get(stage);
+    let planned = planned
+        .map(|stage| stage.fragments.as_slice())
+        .unwrap_or_default();
+    let index: HashMap<&str, usize> = planned
+        .iter()
+        .enumerate()
+        .map(|(index, fragment)| (fragment.id.as_str(), index))
+        .collect();
+    let (own, finer): (Vec<Fragment>, Vec<Fragment>) = fragments
+        .into_iter()
+        .partition(|fragment| index.contains_key(fragment.id.as_str()));
+    let folder = job.folder.folder();
+    let mut tasks: VecDeque<Pending> = own
+        .into_iter()
+        .map(|fragment| Pending {
+            plan: folder.object_url(&JobFolder::plan_name(None)),
+            sha256: job.record.plan_sha256.clone(),
+            index: index.get(fragment.id.as_str()).copied().unwrap_or(0),
+            memory,
+            failures: 0,
+            fragment,
+        })
+        .collect();
+    if !finer.is_empty() {
+        let (plan, sha256) = follow_up(job, stage, &finer).await?;
+        tasks.extend(
+            finer
+                .into_iter()
+                .enumerate()
+                .map(|(index, fragment)| Pending {
+                    plan: plan.clone(),
+                    sha256: sha256.clone(),
+                    index,
+                    memory,
+                    failures: 0,
+                    fragment,
+                }),
+        );
+    }
+    Ok(tasks)
+}
+
+/// Writes a plan of nothing but these fragments, which the plan of the job does not have or which are to run
+/// again by themselves. Its URL and its SHA-256.
+///
+/// # Errors
+/// [`Error::Environment`] when it cannot be written.
+pub async fn follow_up(
+    job: &Job,
+    stage: usize,
+    fragments: &[Fragment],
+) -> Result<(String, String)> {
+    let plan = job.plan.follow_up(stage, fragments.to_vec());
+    let text = plan.to_json().map_err(|e| Error::Internal(e.to_string()))?;
+    let sha256 = sha256_hex(text.as_bytes());
+    let folder = job.folder.folder();
+    for n in folder.folder("plans").list().await?.len().. {
+        let name = JobFolder::plan_name(Some(n));
+        if folder.create(&name, text.clone()).await? == Created::Ours {
+            return Ok((folder.object_url(&name), sha256));
+        }
+    }
+    Err(Error::Internal("no number is left for a plan".into()))
+}
