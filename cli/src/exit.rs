@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use geoflow_k8s::TaskExit;
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExitStatus {
@@ -17,6 +19,8 @@ pub(crate) enum ExitStatus {
     Bug,
     /// Ctrl-C or a request to terminate.
     Interrupted,
+    /// A task that has not done its work.
+    Task(TaskExit),
 }
 
 impl ExitStatus {
@@ -29,6 +33,7 @@ impl ExitStatus {
             ExitStatus::Environment => 3,
             ExitStatus::Bug => 70,
             ExitStatus::Interrupted => 130,
+            ExitStatus::Task(exit) => exit.code(),
         }
     }
 }

@@ -17,6 +17,7 @@ mod exit;
 mod functions;
 mod info;
 mod interrupt;
+mod job;
 mod output;
 mod panic;
 mod printer;
@@ -28,6 +29,7 @@ mod settings;
 mod spilled;
 mod sql_text;
 mod statement;
+mod task;
 mod timing;
 mod validate;
 

@@ -12,7 +12,9 @@ use crate::exit::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::printer::Printer;
 use crate::settings::{Settings, Speech};
-use crate::{convert, functions, info, interrupt, panic, progress, query, spilled, validate};
+use crate::{
+    convert, functions, info, interrupt, job, panic, progress, query, spilled, task, validate,
+};
 
 /// Runs geoflow.
 pub(crate) fn run(argv: Vec<OsString>) -> ExitStatus {
@@ -23,10 +25,17 @@ pub(crate) fn run(argv: Vec<OsString>) -> ExitStatus {
     };
     let settings = Settings::resolve(cli.global);
     let printer = Printer::new(settings.speech);
-    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        execute(cli.command, &settings, &printer)
-    }))
-    .unwrap_or_else(|_| Err(panic::to_failure()));
+    let command = match cli.command {
+        // It says in its own way how it ends.
+        Command::Task(args) => {
+            log_to_stderr(&settings);
+            return task::run(args, &settings);
+        }
+        command => command,
+    };
+    let outcome =
+        std::panic::catch_unwind(AssertUnwindSafe(|| execute(command, &settings, &printer)))
+            .unwrap_or_else(|_| Err(panic::to_failure()));
     progress::hide();
     match outcome {
         Ok(()) => ExitStatus::Success,
@@ -60,6 +69,8 @@ fn execute(command: Command, settings: &Settings, printer: &Printer) -> Result<(
             Command::Info(args) => info::run(args, &settings, &printer).await,
             Command::Validate(args) => validate::run(args, &settings, &printer).await,
             Command::Functions(args) => functions::run(&args, &printer),
+            Command::Job(command) => job::run(command, &settings, &printer).await,
+            Command::Task(_) => Ok(()),
         }
     });
     let result = runtime.block_on(async {

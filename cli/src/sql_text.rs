@@ -1,5 +1,6 @@
 //! Where the SQL comes from.
 
+use std::ffi::OsStr;
 use std::io::{IsTerminal, Read};
 
 use crate::args::QueryArgs;
@@ -26,7 +27,16 @@ impl SqlText {
 
 /// Reads the SQL that the arguments name: an argument, `-c`, `-f`, or a pipe.
 pub(crate) fn read(args: &QueryArgs) -> Result<Vec<SqlText>> {
-    let mut texts = read_raw(args)?;
+    read_from(args.sql.as_deref(), &args.command, args.file.as_deref())
+}
+
+/// Reads an argument, else the values of `-c`, else a file, else standard input.
+pub(crate) fn read_from(
+    sql: Option<&str>,
+    commands: &[String],
+    file: Option<&OsStr>,
+) -> Result<Vec<SqlText>> {
+    let mut texts = read_raw(sql, commands, file)?;
     for text in &mut texts {
         // The byte order mark that some editors write is no SQL.
         if text.text.starts_with('\u{feff}') {
@@ -36,17 +46,16 @@ pub(crate) fn read(args: &QueryArgs) -> Result<Vec<SqlText>> {
     Ok(texts)
 }
 
-fn read_raw(args: &QueryArgs) -> Result<Vec<SqlText>> {
-    if let Some(sql) = &args.sql {
+fn read_raw(sql: Option<&str>, commands: &[String], file: Option<&OsStr>) -> Result<Vec<SqlText>> {
+    if let Some(sql) = sql {
         return Ok(vec![SqlText {
             origin: "SQL argument".to_string(),
-            text: sql.clone(),
+            text: sql.to_owned(),
         }]);
     }
-    if !args.command.is_empty() {
-        let only = args.command.len() == 1;
-        return Ok(args
-            .command
+    if !commands.is_empty() {
+        let only = commands.len() == 1;
+        return Ok(commands
             .iter()
             .enumerate()
             .map(|(i, sql)| SqlText {
@@ -59,7 +68,7 @@ fn read_raw(args: &QueryArgs) -> Result<Vec<SqlText>> {
             })
             .collect());
     }
-    match &args.file {
+    match file {
         Some(file) if file != "-" => {
             let shown = file.to_string_lossy();
             let text = std::fs::read_to_string(file)

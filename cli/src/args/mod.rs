@@ -4,9 +4,11 @@ mod convert;
 mod functions;
 mod global;
 mod info;
+mod job;
 mod memory_size;
 mod query;
 mod validate;
+mod task;
 
 pub(crate) use convert::{Bbox, ConvertArgs, Encoding, Sort};
 pub(crate) use functions::{FunctionsArgs, FunctionsFormat};
@@ -14,6 +16,11 @@ pub(crate) use global::{ColorChoice, ErrorFormat, GlobalArgs};
 pub(crate) use info::{InfoArgs, InfoFormat};
 pub(crate) use query::{MaxRows, QueryArgs};
 pub(crate) use validate::ValidateArgs;
+pub(crate) use job::{
+    GetArgs, JobCommand, JobsPlace, ListArgs, LocalArgs, LogsArgs, OneJob, PlanArgs, PlanFormat,
+    ResumeArgs, Runner, ShowFormat, StatementArgs, SubmitArgs, WaitArgs,
+};
+pub(crate) use task::TaskArgs;
 
 use clap::{Parser, Subcommand};
 
@@ -26,7 +33,8 @@ Examples:
   geoflow functions st_dwithin
 
 Exit codes: 0 done, 1 the statement or the data are wrong, 2 usage, 3 the environment failed
-(I/O, credentials, memory), 70 a bug in geoflow, 130 interrupted.";
+(I/O, credentials, memory), 70 a bug in geoflow, 130 interrupted. Of a task: 64 bad plan, 65 bad
+data, 75 try again, 78 bad configuration, 137 out of memory.";
 
 /// A columnar dataflow engine for vector geodata: SQL with ST_ functions over GeoParquet.
 #[derive(Debug, Parser)]
@@ -54,6 +62,11 @@ pub(crate) enum Command {
     /// Show the spatial functions: signatures, meaning, NULL, EMPTY and CRS, examples
     #[command(after_help = functions::EXAMPLES)]
     Functions(FunctionsArgs),
+    /// Run SQL as many tasks, on this machine or others
+    #[command(subcommand, after_help = job::EXAMPLES)]
+    Job(JobCommand),
+    /// Run one task of a job; whoever runs the job starts it
+    Task(TaskArgs),
 }
 
 #[cfg(test)]

@@ -1,15 +1,14 @@
 //! A job comes to be: planned, its output taken, its record written.
 
 use chrono::Utc;
-use datafusion::error::Result;
 use datafusion::execution::object_store::ObjectStoreRegistry;
-use geoflow_engine::Error;
+use geoflow_engine::{Error, Result};
 use geoflow_sql::Session;
 
 use super::{JobFolder, JobRecord, RECORD_VERSION, RunnerKind};
 use crate::commit::{check_free, claim};
 use crate::plan::{Plan, sha256_hex};
-use crate::planner::{Estimate, JobRequest, Planned, plan};
+use crate::planner::Planned;
 use crate::storage::{Created, Folder};
 use crate::task::attempt_id;
 
@@ -33,18 +32,18 @@ pub fn new_job_id() -> String {
     )
 }
 
-/// Plans a job and writes its record below `root`. Nothing runs yet.
+/// Writes the record of a job below `root`. Nothing runs yet.
 ///
 /// # Errors
-/// As [`plan`]; [`Error::Statement`] when the output exists, and [`Error::Environment`] when
+/// [`Error::Statement`] when the output exists, and [`Error::Environment`] when
 /// nothing can be written there or below `root`. Then nothing is left behind.
 pub async fn submit(
     session: &Session,
-    request: &JobRequest,
+    planned: Planned,
     runner: RunnerKind,
     root: &Folder,
-) -> Result<(Job, Estimate)> {
-    let Planned { plan, estimate } = plan(session, request).await?;
+) -> Result<Job> {
+    let Planned { plan, estimate } = planned;
     let registry = &session.context().runtime_env().object_store_registry;
     let output = Folder::open(registry.as_ref(), &plan.sink.output)?;
     if !plan.sink.append {
@@ -77,20 +76,17 @@ pub async fn submit(
     {
         folder.delete("job.json").await?;
         folder.delete(&JobFolder::plan_name(None)).await?;
-        return Err(error.into());
+        return Err(error);
     }
     let folder = JobFolder::new(folder);
-    Ok((
-        Job {
-            folder,
-            record,
-            plan,
-        },
-        estimate,
-    ))
+    Ok(Job {
+        folder,
+        record,
+        plan,
+    })
 }
 
-async fn write_new(folder: &Folder, name: &str, text: String) -> geoflow_engine::Result<()> {
+async fn write_new(folder: &Folder, name: &str, text: String) -> Result<()> {
     match folder.create(name, text).await? {
         Created::Ours => Ok(()),
         Created::Theirs(_) => Err(Error::Statement(format!(
@@ -105,7 +101,7 @@ impl Job {
     ///
     /// # Errors
     /// [`Error::Statement`] when there is none, or it was written by another version.
-    pub async fn open(folder: Folder) -> geoflow_engine::Result<Self> {
+    pub async fn open(folder: Folder) -> Result<Self> {
         let shown = folder.display();
         let folder = JobFolder::new(folder);
         let record = folder
@@ -124,7 +120,7 @@ impl Job {
     ///
     /// # Errors
     /// As [`Folder::open`].
-    pub fn output(&self, registry: &dyn ObjectStoreRegistry) -> geoflow_engine::Result<Folder> {
+    pub fn output(&self, registry: &dyn ObjectStoreRegistry) -> Result<Folder> {
         Folder::open(registry, &self.plan.sink.output)
     }
 
@@ -132,7 +128,7 @@ impl Job {
     ///
     /// # Errors
     /// [`Error::Environment`] when the record cannot be written.
-    pub async fn cancel(&self) -> geoflow_engine::Result<()> {
+    pub async fn cancel(&self) -> Result<()> {
         let at = serde_json::json!({ "at": Utc::now().to_rfc3339() });
         self.folder
             .folder()
@@ -144,7 +140,7 @@ impl Job {
     ///
     /// # Errors
     /// [`Error::Environment`] when the record cannot be written.
-    pub async fn uncancel(&self) -> geoflow_engine::Result<()> {
+    pub async fn uncancel(&self) -> Result<()> {
         self.folder.folder().delete("cancelled.json").await
     }
 }

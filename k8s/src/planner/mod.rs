@@ -16,6 +16,7 @@ mod pack;
 mod report;
 mod rules;
 mod scans;
+mod split;
 mod statement;
 mod trace;
 
@@ -37,6 +38,7 @@ use cut::{Cut, cuts};
 pub(crate) use cut::{CutSet, Split, at};
 pub use report::{Estimate, StageEstimate, TableEstimate};
 pub(crate) use scans::replace;
+pub use split::split_statements;
 pub(crate) use statement::{plan_written, run_setup};
 pub(crate) use trace::scans_of;
 

@@ -1,0 +1,123 @@
+//! `geoflow job submit`, `resume` and `cancel`.
+
+use std::time::Instant;
+
+use geoflow_k8s::commit::Success;
+use geoflow_k8s::job::{Job, RunnerKind, submit as submit_job};
+use geoflow_k8s::runner::local::{self, LocalOptions, WorkerOptions};
+use indicatif::{HumanBytes, HumanCount, HumanDuration};
+
+use super::progress::Watch;
+use super::{place, plan};
+use crate::args::{LocalArgs, OneJob, ResumeArgs, Runner, SubmitArgs};
+use crate::error::{Result, from_datafusion, from_engine, from_io};
+use crate::printer::Printer;
+use crate::settings::Settings;
+
+/// Plans a job, runs it and commits it.
+pub(super) async fn submit(
+    args: &SubmitArgs,
+    settings: &Settings,
+    printer: &Printer,
+) -> Result<()> {
+    let Runner::Local = args.runner;
+    let options = options(&args.local, settings)?;
+    let request = plan::request(&args.statement, options.workers)?;
+    let session = plan::session(settings)?;
+    let planned = geoflow_k8s::planner::plan(&session, &request).await;
+    let planned = planned.map_err(|e| from_datafusion(&e))?;
+    let root = place::for_plan(&args.place, &planned.plan)?;
+    let estimate = planned.estimate.clone();
+    let job = submit_job(&session, planned, RunnerKind::Local, &root).await;
+    let job = job.map_err(|e| from_engine(&e))?;
+    place::remember(&args.place, &job).await;
+    printer.note(&format!("job {}", job.record.id));
+    for warning in &estimate.warnings {
+        printer.note(&format!("warning: {warning}"));
+    }
+    run(&job, &session, &options, printer).await
+}
+
+/// Runs what is missing of a job.
+pub(super) async fn resume(
+    args: &ResumeArgs,
+    settings: &Settings,
+    printer: &Printer,
+) -> Result<()> {
+    let job = place::find(&args.job).await?;
+    let options = options(&args.local, settings)?;
+    job.uncancel().await.map_err(|e| from_engine(&e))?;
+    let session = plan::session(settings)?;
+    run(&job, &session, &options, printer).await
+}
+
+/// Tells whoever runs a job to stop.
+pub(super) async fn cancel(args: &OneJob, printer: &Printer) -> Result<()> {
+    let job = place::find(args).await?;
+    let status = geoflow_k8s::job::status(&job, &place::registry()).await;
+    if status.is_ok_and(|status| status.phase == geoflow_k8s::job::Phase::Done) {
+        printer.note(&format!("job {} is done already", job.record.id));
+        return Ok(());
+    }
+    job.cancel().await.map_err(|e| from_engine(&e))?;
+    printer.note(&format!(
+        "job {} stops; `geoflow job resume {}` goes on with it",
+        job.record.id, args.job
+    ));
+    Ok(())
+}
+
+async fn run(
+    job: &Job,
+    session: &geoflow_sql::Session,
+    options: &LocalOptions,
+    printer: &Printer,
+) -> Result<()> {
+    let started = Instant::now();
+    let mut watch = Watch::new(printer);
+    let runtime = session.context().runtime_env();
+    let result = local::run(job, &runtime, options, &mut |event| watch.tell(event)).await;
+    watch.finish();
+    match result {
+        Ok(success) => {
+            printer.note(&summary(&success, started));
+            Ok(())
+        }
+        Err(error) => Err(from_engine(&error).with_hint_if_none(format!(
+            "`geoflow job resume {}` runs what is missing, `geoflow job logs {}` shows what the tasks said",
+            job.record.id, job.record.id
+        ))),
+    }
+}
+
+fn summary(success: &Success, started: Instant) -> String {
+    format!(
+        "{} rows, {} in {} parts, committed after {}",
+        HumanCount(success.rows),
+        HumanBytes(success.bytes),
+        success.parts.len(),
+        HumanDuration(started.elapsed())
+    )
+}
+
+/// Threads and memory are shared out among the workers.
+fn options(args: &LocalArgs, settings: &Settings) -> Result<LocalOptions> {
+    let workers = match args.workers {
+        Some(workers) => workers.get(),
+        None => (settings.threads / 2).max(1),
+    };
+    let program =
+        std::env::current_exe().map_err(|e| from_io("cannot find the program to start", &e))?;
+    let memory = settings.memory_limit.map(|bytes| (bytes / workers) as u64);
+    Ok(LocalOptions {
+        workers,
+        worker: WorkerOptions {
+            program,
+            threads: (settings.threads / workers).max(1),
+            temp_dir: settings.temp_dir.clone(),
+        },
+        memory,
+        memory_cap: args.memory_cap.map(|bytes| bytes as u64),
+        retries: args.retries,
+    })
+}

@@ -1,0 +1,189 @@
+//! `geoflow task`: one fragment, in a process of its own.
+//!
+//! ```text
+//!  main thread: waits for   the work │ a signal │ too much memory │ the end of standard input
+//!  worker threads: read, compute, write
+//!  standard output: JSON lines, started, progress every second, done or failed
+//! ```
+
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use geoflow_k8s::TaskExit;
+use geoflow_k8s::task::{self, Limits, TaskFailure, TaskManifest, TaskRequest, TaskState};
+use geoflow_sql::SessionBuilder;
+use serde_json::{Value, json};
+
+use crate::args::TaskArgs;
+use crate::exit::ExitStatus;
+use crate::interrupt::Interrupt;
+use crate::settings::Settings;
+
+/// How much of the memory of the process operators may reserve; the rest is for what nobody counts.
+const POOL_SHARE: f64 = 0.7;
+
+/// A process that uses more of its memory than this ends itself, before it is killed without a word.
+const LAST_RESORT: f64 = 0.97;
+
+const WATCH: Duration = Duration::from_millis(50);
+
+const PROGRESS: Duration = Duration::from_secs(1);
+
+/// How long a report of a failure may take to write.
+const REPORT: Duration = Duration::from_secs(2);
+
+/// Runs a task.
+pub(crate) fn run(args: TaskArgs, settings: &Settings) -> ExitStatus {
+    let limits = Limits::of_this_process();
+    let memory = settings
+        .memory_limit
+        .map(|bytes| bytes as u64)
+        .or(limits.memory);
+    let threads = settings.threads.min(limits.threads());
+    if args.exit_with_stdin {
+        end_with_stdin();
+    }
+    let state = TaskState::default();
+    let request = TaskRequest {
+        plan: args.plan,
+        sha256: args.sha256,
+        stage: args.stage,
+        index: args.index,
+        threads,
+        memory_limit: memory,
+    };
+    let outcome = execute(request, settings, memory, &state);
+    match outcome {
+        Ok(manifest) => {
+            say(&done(&manifest));
+            ExitStatus::Success
+        }
+        Err(failure) => {
+            say(&json!({
+                "event": "failed",
+                "exit_code": failure.exit.code(),
+                "message": failure.message,
+            }));
+            ExitStatus::Task(failure.exit)
+        }
+    }
+}
+
+fn execute(
+    request: TaskRequest,
+    settings: &Settings,
+    memory: Option<u64>,
+    state: &TaskState,
+) -> Result<TaskManifest, TaskFailure> {
+    let cannot_start = |e: std::io::Error| {
+        TaskFailure::new(TaskExit::TryAgain, format!("the task cannot start: {e}"))
+    };
+    let interrupt = Interrupt::listen().map_err(cannot_start)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(request.threads)
+        .thread_name("worker")
+        .thread_stack_size(64 << 20)
+        .enable_all()
+        .build()
+        .map_err(cannot_start)?;
+    let mut builder = SessionBuilder::new().threads(request.threads);
+    if let Some(bytes) = memory {
+        builder = builder.memory_limit((bytes as f64 * POOL_SHARE) as usize);
+    }
+    if let Some(dir) = &settings.temp_dir {
+        builder = builder.temp_dir(dir);
+    }
+    let session = builder.build()?;
+    let work = {
+        let state = state.clone();
+        runtime.spawn(async move { task::run(&request, &session, &state).await })
+    };
+    let result = runtime.block_on(async {
+        let result = tokio::select! {
+            biased;
+            result = work => result.unwrap_or_else(|error| {
+                Err(TaskFailure::new(TaskExit::BadData, format!("a bug in geoflow: {error}")))
+            }),
+            () = interrupt.wait() => Err(TaskFailure::new(
+                TaskExit::TryAgain,
+                "the task was told to stop",
+            )),
+            failure = too_much_memory(memory) => Err(failure),
+            never = tell_progress(state) => never,
+        };
+        if let Err(failure) = &result {
+            // Whether or not there is time for it.
+            drop(tokio::time::timeout(REPORT, state.report(failure)).await);
+        }
+        result
+    });
+    // What is still in a kernel is not waited for: the process is about to end.
+    runtime.shutdown_background();
+    result
+}
+
+/// Resolves when the process has nearly all the memory that it may have.
+async fn too_much_memory(limit: Option<u64>) -> TaskFailure {
+    let Some(limit) = limit else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::time::sleep(WATCH).await;
+        let Some((now, _)) = task::process_memory(None) else {
+            return std::future::pending().await;
+        };
+        if now as f64 > limit as f64 * LAST_RESORT {
+            return TaskFailure::new(
+                TaskExit::OutOfMemory,
+                format!(
+                    "memory ran out: {} MB are in use, of {} MB",
+                    now >> 20,
+                    limit >> 20
+                ),
+            );
+        }
+    }
+}
+
+async fn tell_progress(state: &TaskState) -> Result<TaskManifest, TaskFailure> {
+    let mut ticks = tokio::time::interval(PROGRESS);
+    loop {
+        ticks.tick().await;
+        let mut event = serde_json::to_value(state.progress()).unwrap_or_default();
+        if let Some(event) = event.as_object_mut() {
+            event.insert("event".into(), "progress".into());
+        }
+        say(&event);
+    }
+}
+
+fn done(manifest: &TaskManifest) -> Value {
+    let mut event = serde_json::to_value(manifest).unwrap_or_default();
+    if let Some(event) = event.as_object_mut() {
+        event.insert("event".into(), "done".into());
+    }
+    event
+}
+
+/// One line of the log. Nobody may be left to read it.
+fn say(event: &Value) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = writeln!(stdout, "{event}");
+    let _ = stdout.flush();
+}
+
+/// Ends the process when its standard input ends. What it has not recorded does not count.
+fn end_with_stdin() {
+    let watch = || {
+        let mut byte = [0; 64];
+        let mut stdin = std::io::stdin().lock();
+        while stdin.read(&mut byte).is_ok_and(|n| n > 0) {}
+        std::process::exit(i32::from(TaskExit::TryAgain.code()));
+    };
+    // Without a thread to spare the process outlives its parent; its work counts as any other's.
+    drop(
+        std::thread::Builder::new()
+            .name("stdin".into())
+            .spawn(watch),
+    );
+}
