@@ -228,14 +228,16 @@ impl Folder {
     pub async fn get_all(&self) -> Result<Vec<(String, Bytes)>> {
         const AT_ONCE: usize = 32;
         let names = self.list().await?.into_iter().map(|(name, _)| name);
-        let read = futures::stream::iter(names)
-            .map(|name| async move {
-                let contents = self.get(&name).await?;
-                Ok::<_, Error>(contents.map(|contents| (name, contents)))
-            })
+        let reads: Vec<_> = names.map(|name| self.get_named(name)).collect();
+        let read = futures::stream::iter(reads)
             .buffered(AT_ONCE)
             .try_collect::<Vec<_>>();
         Ok(read.await?.into_iter().flatten().collect())
+    }
+
+    async fn get_named(&self, name: String) -> Result<Option<(String, Bytes)>> {
+        let contents = self.get(&name).await?;
+        Ok(contents.map(|contents| (name, contents)))
     }
 
     fn explain(&self, error: &object_store::Error, name: &str) -> Error {

@@ -11,7 +11,7 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   geoflow job plan --fragments 8 -o out/ \"SELECT ... FROM 'trips.parquet' t LEFT JOIN 'zones.parquet' z ON ...\"
   geoflow job submit -o s3://bucket/out/ -f join.sql
-  geoflow job submit \"COPY (SELECT ...) TO 's3://bucket/out/'\" --workers 4
+  geoflow job submit \"COPY (SELECT ...) TO 's3://bucket/out/' STORED AS PARQUET\" --workers 4
   geoflow job list
   geoflow job resume 20260102-030405-ab12";
 

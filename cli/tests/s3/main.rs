@@ -1,7 +1,9 @@
 //! `geoflow query` over `s3://`, against a real S3 server, with credentials and endpoint only from
 //! `AWS_*` variables.
 
+mod chaos;
 mod joins;
+mod lossy;
 mod proxy;
 mod server;
 

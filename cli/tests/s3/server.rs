@@ -126,6 +126,31 @@ impl Server {
         self.ports.s3[0]
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        ([127, 0, 0, 1], self.ports.s3[0]).into()
+    }
+
+    /// The text of an object.
+    pub(crate) async fn read(&self, bucket: &str, key: &str) -> Result<String> {
+        let object = self.store(bucket)?.get(&Path::parse(key)?).await?;
+        Ok(String::from_utf8(object.bytes().await?.to_vec())?)
+    }
+
+    /// The keys below a prefix.
+    pub(crate) async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<String>> {
+        use futures::TryStreamExt;
+        use object_store::ObjectStore;
+
+        let prefix = Path::parse(prefix)?;
+        let store = self.store(bucket)?;
+        let found: Vec<_> = store.list(Some(&prefix)).try_collect().await?;
+        Ok(found
+            .into_iter()
+            .map(|meta| meta.location.to_string())
+            .collect())
+    }
+
     /// Copies a file into a bucket; the server makes the bucket when it is not there.
     pub(crate) async fn upload(
         &self,

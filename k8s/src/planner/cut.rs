@@ -14,9 +14,11 @@ use std::sync::Arc;
 use datafusion::common::{JoinSide, JoinType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::limit::{GlobalLimitExec, LocalLimitExec};
 use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::union::{InterleaveExec, UnionExec};
@@ -168,6 +170,12 @@ fn descend<'a>(
     match alternatives(node) {
         Ok(sets) => {
             let split = (!path.is_empty()).then(|| split_at(path, above));
+            // To read an input of a join and write it down again saves nothing.
+            let reduces = split.as_ref().is_none_or(|s| s.partial.len() < path.len());
+            if !reduces && above.iter().any(|node| JoinView::of(node).is_some()) {
+                return;
+            }
+            let split = split.map(|split| below_distribution(node, split, path));
             found.extend(sets.into_iter().map(|set| Cut {
                 set,
                 split: split.clone(),
@@ -219,6 +227,21 @@ fn limited_set(node: &Arc<dyn ExecutionPlan>) -> Option<CutSet> {
         None => alternatives(node.children().first()?),
     };
     sets.ok()?.into_iter().next()
+}
+
+/// Who distributes rows among partitions does so after the states are read: others rely on it.
+fn below_distribution(node: &Arc<dyn ExecutionPlan>, mut split: Split, path: &[usize]) -> Split {
+    let mut node = node;
+    while split.partial == split.replaced
+        && split.partial.len() >= path.len()
+        && (node.is::<RepartitionExec>() || node.is::<CoalescePartitionsExec>())
+        && let Some(input) = node.children().first().copied()
+    {
+        split.partial.push(0);
+        split.replaced.push(0);
+        node = input;
+    }
+    split
 }
 
 /// The operators above the cut that fragments run, too, to make less of their rows.

@@ -390,3 +390,7 @@ fn add_group(files: &mut Vec<FileSlice>, group: &Group) {
         }),
     }
 }
+
+#[cfg(test)]
+#[path = "fragments_tests.rs"]
+mod tests;

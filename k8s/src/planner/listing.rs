@@ -6,11 +6,11 @@ use std::sync::Arc;
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::listing::{ListingTable, PartitionedFile};
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::execution::SessionState;
 use futures::{StreamExt, TryStreamExt};
 use geoflow_engine::geometry::Bounds;
-use geoflow_engine::geoparquet::{read_footer, summarize_row_groups};
+use geoflow_engine::geoparquet::{RowGroupSummary, read_footer, summarize_row_groups};
 use object_store::ObjectStore;
 use url::Url;
 
@@ -42,8 +42,11 @@ pub(crate) async fn table_input(
     let mut files: Vec<PartitionedFile> = groups.flat_map(|group| group.into_inner()).collect();
     files.retain(|file| file.object_meta.size > 0);
     files.sort_by(|a, b| a.object_meta.location.cmp(&b.object_meta.location));
-    let files: Vec<InputFile> = futures::stream::iter(files)
+    let reads: Vec<_> = files
+        .into_iter()
         .map(|file| input_file(state, &store, base, file))
+        .collect();
+    let files: Vec<InputFile> = futures::stream::iter(reads)
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
@@ -118,18 +121,12 @@ pub(crate) async fn row_groups(
     geometry: &BTreeSet<String>,
 ) -> Result<Groups> {
     let mut found = Groups::default();
-    let mut read = futures::stream::iter(&table.files)
-        .map(|file| async move {
-            let (url, location) = crate::table::locate(&file.url)?;
-            let store = state.runtime_env().object_store(url)?;
-            let meta = crate::table::object_meta(file, location);
-            let cache = state.runtime_env().cache_manager.get_file_metadata_cache();
-            let footer = read_footer(&store, &meta, Some(&cache), None).await?;
-            let of = |column| summarize_row_groups(&footer, columns, column);
-            let by_column = geometry.iter().map(|name| (name.as_str(), of(Some(name))));
-            Ok::<_, DataFusionError>((of(None), by_column.collect::<Vec<_>>()))
-        })
-        .buffered(AT_ONCE);
+    let reads: Vec<_> = table
+        .files
+        .iter()
+        .map(|file| summaries(state, file, columns, geometry))
+        .collect();
+    let mut read = futures::stream::iter(reads).buffered(AT_ONCE);
     let mut file = 0;
     while let Some((groups, by_column)) = read.try_next().await? {
         let start = found.all.len();
@@ -148,10 +145,30 @@ pub(crate) async fn row_groups(
                     group.geometry_bytes += summary.geometry_bytes;
                 }
             }
-            let bounds = found.bounds.entry(name.to_owned()).or_default();
+            let bounds = found.bounds.entry(name).or_default();
             bounds.extend(summaries.iter().map(|summary| summary.bounds));
         }
         file += 1;
     }
     Ok(found)
+}
+
+/// The row groups of a file, and the same for every geometry column.
+async fn summaries(
+    state: &SessionState,
+    file: &InputFile,
+    columns: Option<&[String]>,
+    geometry: &BTreeSet<String>,
+) -> Result<(Vec<RowGroupSummary>, Vec<(String, Vec<RowGroupSummary>)>)> {
+    let (url, location) = crate::table::locate(&file.url)?;
+    let store = state.runtime_env().object_store(url)?;
+    let meta = crate::table::object_meta(file, location);
+    let cache = state.runtime_env().cache_manager.get_file_metadata_cache();
+    let footer = read_footer(&store, &meta, Some(&cache), None).await?;
+    let mut by_column = vec![];
+    for name in geometry {
+        let groups = summarize_row_groups(&footer, columns, Some(name));
+        by_column.push((name.clone(), groups));
+    }
+    Ok((summarize_row_groups(&footer, columns, None), by_column))
 }

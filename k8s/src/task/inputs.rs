@@ -47,8 +47,11 @@ pub(crate) fn files_read<'a>(
 /// [`Error::Data`] that names the first file that has changed or is gone, [`Error::Environment`] when a
 /// store cannot be asked.
 pub(crate) async fn check_files(runtime: &RuntimeEnv, files: Vec<&InputFile>) -> Result<()> {
-    futures::stream::iter(files)
+    let checks: Vec<_> = files
+        .into_iter()
         .map(|file| check_file(runtime, file))
+        .collect();
+    futures::stream::iter(checks)
         .buffer_unordered(AT_ONCE)
         .try_collect()
         .await

@@ -1,0 +1,136 @@
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::super::trace::ScanColumn;
+use super::*;
+use crate::plan::sha256_hex;
+
+/// A table of `count` row groups: squares along a line of cells, or all over the place.
+fn table(count: usize, sorted: bool) -> Groups {
+    let side = (count as f64).sqrt().ceil();
+    let all = (0..count)
+        .map(|i| Group {
+            file: (i / 100) as u32,
+            group: (i % 100) as u32,
+            rows: 50_000 + (i % 7) as u64 * 1000,
+            bytes: 1 << 20,
+            geometry_bytes: 1 << 20,
+        })
+        .collect();
+    let bounds = (0..count)
+        .map(|i| {
+            let (x, y) = (i as f64 % side, (i as f64 / side).floor());
+            Some(match sorted {
+                true => {
+                    let scale = 300.0 / side;
+                    let (x, y) = (x * scale - 150.0, y * scale - 150.0);
+                    Bounds::new(x, y, x + scale * 1.2, y + scale * 1.2)
+                }
+                false => Bounds::new(-150.0, -150.0, 150.0 - x / side, 150.0 - y / side),
+            })
+        })
+        .collect();
+    Groups {
+        all,
+        bounds: BTreeMap::from([("geometry".to_owned(), bounds)]),
+    }
+}
+
+fn rule() -> PruneRule {
+    let column = |scan| ScanColumn {
+        scan,
+        column: "geometry".into(),
+    };
+    PruneRule {
+        target: column(1),
+        source: column(0),
+        distance: 0.01,
+    }
+}
+
+#[test]
+fn a_hundred_thousand_row_groups_are_planned_in_seconds() {
+    for sorted in [true, false] {
+        let started = Instant::now();
+        let scans = [Some(table(80_000, sorted)), Some(table(20_000, sorted))];
+        let set = CutSet::from([0]);
+        let rules = [rule()];
+        let cutting = Cutting {
+            scans: &scans,
+            set: &set,
+            rules: &rules,
+            curve: HilbertCurve::over(None),
+        };
+        let found = fragments(&cutting, 1000);
+        let json = serde_json::to_vec(&found).unwrap_or_default();
+        assert!(!sha256_hex(&json).is_empty());
+        let taken = started.elapsed();
+        assert!(taken.as_secs() < 10, "{taken:?}");
+
+        assert_eq!(found.len(), 1000);
+        let rows: u64 = found.iter().map(|fragment| fragment.rows).sum();
+        let all = scans[0]
+            .as_ref()
+            .map_or(0, |g| g.all.iter().map(|g| g.rows).sum());
+        assert_eq!(rows, all);
+        let read: u64 = found.iter().map(|fragment| fragment.bytes).sum();
+        let twice = 2 * 100_000 * (1 << 20);
+        assert_eq!(read < twice, sorted, "{read}");
+        let most = found.iter().map(|f| f.cost).fold(0.0, f64::max);
+        let mean = found.iter().map(|f| f.cost).sum::<f64>() / 1000.0;
+        assert!(most / mean < 1.3, "{most} {mean}");
+    }
+    let peak = crate::task::process_memory(None).map_or(0, |(_, peak)| peak);
+    assert!(peak < 1 << 30, "{peak}");
+}
+
+/// What a fragment reads of the other table holds all that can meet its rows.
+#[test]
+fn what_overlaps_is_read() {
+    let scans = [Some(table(500, true)), Some(table(300, true))];
+    let set = CutSet::from([0]);
+    let rules = [rule()];
+    let cutting = Cutting {
+        scans: &scans,
+        set: &set,
+        rules: &rules,
+        curve: HilbertCurve::over(None),
+    };
+    let bounds = |scan: usize, file: usize, group: u32| {
+        let groups = scans[scan].as_ref().map(|g| &g.bounds["geometry"]);
+        groups
+            .and_then(|b| b[file * 100 + group as usize])
+            .unwrap_or(Bounds::EMPTY)
+    };
+    let found = fragments(&cutting, 37);
+    let mut skipped = 0;
+    for fragment in &found {
+        let of = |scan: usize| fragment.slices.iter().find(|slice| slice.scan == scan);
+        let (Some(own), Some(other)) = (of(0), of(1)) else {
+            panic!("a fragment without slices: {fragment:?}");
+        };
+        let read = |file: usize, group: u32| {
+            other.files.iter().any(|slice| {
+                slice.file == file
+                    && slice
+                        .row_groups
+                        .as_ref()
+                        .is_some_and(|groups| groups.contains(&group))
+            })
+        };
+        for slice in &own.files {
+            for &group in slice.row_groups.iter().flatten() {
+                let mine = bounds(0, slice.file, group).expand(0.01);
+                for i in 0..300 {
+                    let (file, group) = (i / 100, (i % 100) as u32);
+                    if mine.intersects(&bounds(1, file, group)) {
+                        assert!(read(file, group), "{fragment:?} misses {file} {group}");
+                    } else {
+                        skipped += usize::from(!read(file, group));
+                    }
+                }
+            }
+        }
+    }
+    assert!(skipped > 1000, "{skipped}");
+}

@@ -1,0 +1,350 @@
+//! Whatever a statement is cut into, the parts together are the answer of the statement as a whole.
+
+mod data;
+
+use std::path::Path;
+
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use data::{Result, write_tables};
+use geoflow_k8s::commit::{commit, settle};
+use geoflow_k8s::job::{Job, RunnerKind, submit};
+use geoflow_k8s::plan::StageKind;
+use geoflow_k8s::planner::{FragmentCount, JobRequest, plan};
+use geoflow_k8s::runner::{cut_finer, follow_up, record_split};
+use geoflow_k8s::storage::Folder;
+use geoflow_k8s::task::{TaskRequest, TaskState, run};
+use geoflow_sql::{Session, SessionBuilder};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+/// Statements over `{l}`, `{r}` and `{n}`, and whether they can be cut.
+const STATEMENTS: [(&str, bool); 29] = [
+    ("SELECT * FROM {l}", true),
+    (
+        "SELECT id * 2 AS two, geometry FROM {l} WHERE k > 1 AND id % 3 = 0",
+        true,
+    ),
+    (
+        "SELECT l.id, r.id AS r, l.geometry FROM {l} l JOIN {r} r ON ST_Intersects(l.geometry, r.geometry)",
+        true,
+    ),
+    (
+        "SELECT l.id, r.id AS r, l.geometry FROM {l} l LEFT JOIN {r} r ON ST_Within(l.geometry, r.geometry)",
+        true,
+    ),
+    (
+        "SELECT l.id, r.id AS r FROM {l} l LEFT JOIN {r} r ON ST_Within(l.geometry, r.geometry) AND l.k = r.k",
+        true,
+    ),
+    (
+        "SELECT l.id, r.id AS r FROM {l} l RIGHT JOIN {r} r ON ST_Within(l.geometry, r.geometry)",
+        true,
+    ),
+    (
+        "SELECT l.id, r.id AS r FROM {l} l FULL JOIN {r} r ON ST_Within(l.geometry, r.geometry)",
+        false,
+    ),
+    (
+        "SELECT id FROM {l} l WHERE EXISTS (SELECT 1 FROM {r} r WHERE ST_Intersects(l.geometry, r.geometry))",
+        true,
+    ),
+    (
+        "SELECT id FROM {l} l WHERE NOT EXISTS (SELECT 1 FROM {r} r WHERE ST_Intersects(l.geometry, r.geometry))",
+        true,
+    ),
+    (
+        "SELECT id FROM {l} l WHERE k = 1 OR EXISTS (SELECT 1 FROM {r} r WHERE ST_Intersects(l.geometry, r.geometry))",
+        true,
+    ),
+    (
+        "SELECT l.id, r.id AS r FROM {l} l JOIN {r} r ON ST_DWithin(l.geometry, r.geometry, 3.5)",
+        true,
+    ),
+    (
+        "SELECT l.id, r.id AS r FROM {l} l LEFT JOIN {r} r ON ST_Distance(l.geometry, r.geometry) < 2",
+        true,
+    ),
+    (
+        "SELECT l.id, r.id AS r FROM {l} l JOIN {r} r ON ST_KNN(l.geometry, r.geometry, 2)",
+        true,
+    ),
+    (
+        "SELECT l.id, r.id AS r FROM {l} l LEFT JOIN {r} r ON ST_Equals(l.geometry, r.geometry)",
+        true,
+    ),
+    (
+        "SELECT l.id, r.id AS r, s.id AS s FROM {l} l JOIN {r} r ON ST_Within(l.geometry, r.geometry) LEFT JOIN {r} s ON ST_Intersects(r.geometry, s.geometry)",
+        true,
+    ),
+    (
+        "SELECT l.id, n.name FROM {l} l LEFT JOIN {n} n ON l.k = n.k",
+        true,
+    ),
+    (
+        "SELECT l.id, n.name, r.id AS r FROM {l} l JOIN {n} n ON l.k = n.k LEFT JOIN {r} r ON ST_Within(l.geometry, r.geometry)",
+        true,
+    ),
+    (
+        "SELECT id, geometry FROM {l} UNION ALL SELECT id + 1000, geometry FROM {r}",
+        true,
+    ),
+    (
+        "SELECT id FROM {l} WHERE k NOT IN (SELECT k FROM {n} WHERE k < 7)",
+        true,
+    ),
+    (
+        "SELECT l.id FROM {l} l WHERE id > (SELECT avg(id) FROM {l})",
+        true,
+    ),
+    (
+        "WITH big AS (SELECT * FROM {r} WHERE k < 2) SELECT a.id, b.id AS b FROM big a JOIN big b ON ST_Intersects(a.geometry, b.geometry)",
+        true,
+    ),
+    (
+        "SELECT r.id, count(*) AS n, sum(l.id) AS s, avg(l.id) AS a, min(l.k) AS m FROM {l} l JOIN {r} r ON ST_Within(l.geometry, r.geometry) GROUP BY r.id",
+        true,
+    ),
+    (
+        "SELECT r.k, count(DISTINCT l.k) AS d, count(*) AS n FROM {l} l LEFT JOIN {r} r ON ST_Within(l.geometry, r.geometry) GROUP BY r.k HAVING count(*) > 1",
+        true,
+    ),
+    ("SELECT count(*) AS n, max(id) AS m FROM {l}", true),
+    (
+        "SELECT DISTINCT l.k FROM {l} l JOIN {r} r ON ST_Intersects(l.geometry, r.geometry)",
+        true,
+    ),
+    (
+        "SELECT id, k FROM {l} ORDER BY k DESC, id LIMIT 7 OFFSET 2",
+        true,
+    ),
+    (
+        "SELECT r.id, count(*) AS n FROM {l} l JOIN {r} r ON ST_Within(l.geometry, r.geometry) GROUP BY r.id ORDER BY n DESC, r.id LIMIT 5",
+        true,
+    ),
+    (
+        "SELECT id, row_number() OVER (PARTITION BY k ORDER BY id) AS n FROM {l}",
+        true,
+    ),
+    ("SELECT id FROM {l} ORDER BY id", true),
+];
+
+fn cases() -> (usize, u64) {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let seed = number("GEOFLOW_SEED").unwrap_or(20_260_101);
+    (number("GEOFLOW_CASES").unwrap_or(2) as usize, seed)
+}
+
+fn session() -> Result<Session> {
+    Ok(SessionBuilder::new().threads(2).batch_size(64).build()?)
+}
+
+fn fill(statement: &str, dir: &Path) -> String {
+    let file = |name: &str| format!("'{}'", dir.join(format!("{name}.parquet")).display());
+    statement
+        .replace("{l}", &file("l"))
+        .replace("{r}", &file("r"))
+        .replace("{n}", &file("names"))
+}
+
+/// The columns of a query, to be read again from a file, which has a covering as well.
+async fn columns(sql: &str) -> Result<String> {
+    let frame = session()?.sql(sql).await?;
+    let fields = frame.schema().fields().iter();
+    let names: Vec<String> = fields
+        .map(|field| format!("\"{}\"", field.name()))
+        .collect();
+    Ok(names.join(", "))
+}
+
+/// The rows of a query as text, sorted.
+async fn rows(sql: &str) -> Result<Vec<String>> {
+    let batches = session()?.sql(sql).await?.collect().await?;
+    let options = FormatOptions::default().with_null("NULL");
+    let mut rows = vec![];
+    for batch in &batches {
+        let columns = batch
+            .columns()
+            .iter()
+            .map(|column| ArrayFormatter::try_new(column, &options))
+            .collect::<std::result::Result<Vec<_>, _>>()?;
+        for row in 0..batch.num_rows() {
+            let cells: Vec<String> = columns.iter().map(|c| c.value(row).to_string()).collect();
+            rows.push(cells.join("|"));
+        }
+    }
+    rows.sort();
+    Ok(rows)
+}
+
+/// A job in a folder of its own.
+async fn job(sql: &str, dir: &Path, name: &str, fragments: usize) -> Result<(Session, Job)> {
+    let session = session()?;
+    let request = JobRequest {
+        job: name.to_owned(),
+        setup: vec![],
+        statement: sql.to_owned(),
+        output: Some(dir.join(name).display().to_string()),
+        fragments: FragmentCount::Exactly(fragments),
+    };
+    let planned = plan(&session, &request).await?;
+    let jobs = dir.join("jobs").display().to_string();
+    let registry = &session.context().runtime_env().object_store_registry;
+    let root = Folder::open(registry.as_ref(), &jobs)?;
+    let job = submit(&session, planned, RunnerKind::Local, &root).await?;
+    Ok((session, job))
+}
+
+async fn task(plan: &str, stage: usize, index: usize) -> Result<()> {
+    let request = TaskRequest {
+        plan: plan.to_owned(),
+        sha256: None,
+        stage,
+        index,
+        threads: 2,
+        memory_limit: None,
+    };
+    run(&request, &session()?, &TaskState::default()).await?;
+    Ok(())
+}
+
+/// Runs every fragment, some twice, some cut finer first; then commits.
+async fn run_all(session: &Session, job: &Job, rng: &mut StdRng) -> Result<()> {
+    let url = job.folder.folder().object_url("plan.json");
+    let runtime = session.context().runtime_env();
+    for (stage, planned) in job.plan.stages.iter().enumerate() {
+        for (index, fragment) in planned.fragments.iter().enumerate() {
+            if rng.random_bool(0.2)
+                && planned.kind != StageKind::Final
+                && let Some(finer) = cut_finer(&runtime, &job.plan, fragment).await?
+            {
+                let (plan, _) = follow_up(job, stage, &finer).await?;
+                assert!(record_split(job, planned.kind, &fragment.id, finer.clone()).await?);
+                for index in 0..finer.len() {
+                    task(&plan, stage, index).await?;
+                }
+            }
+            for _ in 0..rng.random_range(1..=2) {
+                task(&url, stage, index).await?;
+            }
+        }
+        let manifests = job.folder.manifests().await?;
+        assert!(
+            settle(planned.kind, &planned.fragments, &manifests)
+                .missing
+                .is_empty()
+        );
+    }
+    let output = job.output(runtime.object_store_registry.as_ref())?;
+    let success = commit(&job.folder, &job.plan, &output).await?;
+    // Done again, it changes nothing.
+    assert_eq!(commit(&job.folder, &job.plan, &output).await?, success);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_are_the_answer() -> Result<()> {
+    let (cases, seed) = cases();
+    for case in 0..cases {
+        let mut rng = StdRng::seed_from_u64(seed + case as u64);
+        let dir = tempfile::tempdir()?;
+        write_tables(dir.path(), &mut rng).await?;
+        for (at, (statement, cuts)) in STATEMENTS.iter().enumerate() {
+            let sql = fill(statement, dir.path());
+            let expected = rows(&sql).await?;
+            let columns = columns(&sql).await?;
+            let counts = match cuts {
+                true => vec![1, rng.random_range(2..6), 37],
+                false => vec![1],
+            };
+            for fragments in counts {
+                let name = format!("j{at}-{fragments}");
+                let context = format!("seed {} {fragments} fragments: {sql}", seed + case as u64);
+                let (session, job) = job(&sql, dir.path(), &name, fragments)
+                    .await
+                    .map_err(|e| format!("{context}: {e}"))?;
+                run_all(&session, &job, &mut rng)
+                    .await
+                    .map_err(|e| format!("{context}: {e}"))?;
+                let read = format!(
+                    "SELECT {columns} FROM '{}'",
+                    dir.path().join(&name).display()
+                );
+                let found = rows(&read).await;
+                let found = found.map_err(|e| format!("{context}: {e}"))?;
+                assert_eq!(found, expected, "{context}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_be_cut_says_why() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    write_tables(dir.path(), &mut StdRng::seed_from_u64(1)).await?;
+    let out = dir.path().join("out").display().to_string();
+    for (statement, output, fragments, words) in [
+        (
+            STATEMENTS[6].0,
+            Some(&out),
+            4,
+            "FULL JOIN preserves both sides",
+        ),
+        ("SELECT * FROM {l}", Some(&out), 0, "0 fragments"),
+        (
+            "SELECT * FROM {l}",
+            Some(&out),
+            1_000_000,
+            "more than a job can have",
+        ),
+        ("SELECT * FROM {l}", None, 2, "does not write"),
+        ("EXPLAIN SELECT * FROM {l}", Some(&out), 2, "writes nothing"),
+        ("SET geoflow.x = 1", Some(&out), 2, "does not write"),
+        (
+            "COPY (SELECT * FROM {l}) TO 'x/' STORED AS PARQUET",
+            Some(&out),
+            2,
+            "leave out -o",
+        ),
+        (
+            "COPY (SELECT * FROM {l}) TO 'x.csv' STORED AS CSV",
+            None,
+            2,
+            "writes Parquet, not csv",
+        ),
+        ("SELECT 1 AS one", Some(&out), 2, "reads no table"),
+    ] {
+        let request = JobRequest {
+            job: "j".into(),
+            setup: vec![],
+            statement: fill(statement, dir.path()),
+            output: output.cloned(),
+            fragments: FragmentCount::Exactly(fragments),
+        };
+        let error = plan(&session()?, &request).await.err();
+        let error = error.map(|e| e.to_string()).unwrap_or_default();
+        assert!(error.contains(words), "{statement}: {error}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_input_that_changed_is_refused() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    write_tables(dir.path(), &mut StdRng::seed_from_u64(1)).await?;
+    let sql = fill("SELECT * FROM {l}", dir.path());
+    let (_, job) = job(&sql, dir.path(), "j", 2).await?;
+    write_tables(dir.path(), &mut StdRng::seed_from_u64(2)).await?;
+    let url = job.folder.folder().object_url("plan.json");
+    let error = task(&url, 0, 0).await.err().map(|e| e.to_string());
+    assert!(
+        error
+            .as_ref()
+            .is_some_and(|e| e.contains("has changed since the job was planned")),
+        "{error:?}"
+    );
+    // And nothing of it is in the output but the name of its job.
+    let left: Vec<_> = std::fs::read_dir(dir.path().join("j"))?.collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    Ok(())
+}
