@@ -345,3 +345,27 @@ pub(super) fn select(
     let rows: Vec<u32> = (from..to).filter(wanted).map(|row| row as u32).collect();
     (!rows.is_empty()).then(|| UInt32Array::from(rows))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::even_part;
+
+    #[test]
+    fn parts_are_even_and_use_all_rows_up() {
+        for batch_size in [0, 1, 7, 8192] {
+            for rows in [1, 2, 7, 8, 15, 8192, 8193, 16_384, 16_390, 100_000] {
+                let mut left = rows;
+                let mut parts = vec![];
+                while left > 0 {
+                    parts.push(even_part(left, batch_size));
+                    left -= parts[parts.len() - 1];
+                }
+                let most = parts.iter().max();
+                assert!(most.is_some_and(|most| *most <= batch_size.max(1)));
+                assert!(parts.len() == rows.div_ceil(batch_size.max(1)));
+                // Above half a batch, a part passes the coalescer as it is.
+                assert!(parts.len() == 1 || parts.iter().all(|part| 2 * part >= batch_size));
+            }
+        }
+    }
+}
