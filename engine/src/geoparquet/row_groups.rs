@@ -32,7 +32,9 @@ pub fn summarize_row_groups(
     let column = geometry.and_then(|name| Some((name, geo.as_ref()?.columns.get(name)?)));
     let schema = footer.file_metadata().schema_descr();
     let statistics = column.and_then(|(name, c)| BoundsStatistics::find(schema, name, c));
-    let whole = column.and_then(|(_, column)| file_bounds(column));
+    // One rectangle around both where the file crosses the antimeridian: too much is never wrong.
+    let around = |boxes: Vec<Bounds>| boxes.iter().fold(Bounds::EMPTY, |all, b| all.union(b));
+    let whole = column.and_then(|(_, column)| file_bounds(column).map(around));
     let summarize = |group: &parquet::file::metadata::RowGroupMetaData| {
         let mut summary = RowGroupSummary {
             rows: group.num_rows().max(0) as u64,
