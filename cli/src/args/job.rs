@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::kubernetes::{ClusterArgs, KubernetesArgs};
 use super::memory_size::parse_memory_size;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -34,6 +35,8 @@ pub(crate) enum JobCommand {
     Resume(ResumeArgs),
     /// Show what the tasks of a job said
     Logs(LogsArgs),
+    /// Say what is wrong with a job, why, and what to do
+    Diagnose(DiagnoseArgs),
 }
 
 /// The statement of a job and how it is cut.
@@ -94,8 +97,22 @@ pub(crate) struct SubmitArgs {
     #[arg(long, value_enum, default_value_t, value_name = "RUNNER")]
     pub(crate) runner: Runner,
 
+    /// Id of the job [default: the time, and something of its own]
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+
+    /// Return when the first Job of the cluster is created; `geoflow job wait` commits
+    #[arg(long)]
+    pub(crate) detach: bool,
+
     #[command(flatten)]
     pub(crate) local: LocalArgs,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+
+    #[command(flatten)]
+    pub(crate) kubernetes: KubernetesArgs,
 }
 
 /// Who runs the tasks of a job.
@@ -104,6 +121,8 @@ pub(crate) enum Runner {
     /// Processes on this machine
     #[default]
     Local,
+    /// Pods of a Kubernetes cluster
+    Kubernetes,
 }
 
 /// How processes on this machine are run.
@@ -139,6 +158,32 @@ pub(crate) struct OneJob {
 
     #[command(flatten)]
     pub(crate) place: JobsPlace,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+}
+
+/// Arguments of `geoflow job diagnose`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DiagnoseArgs {
+    #[command(flatten)]
+    pub(crate) job: OneJob,
+
+    /// Format
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: ReportFormat,
+}
+
+/// How a diagnosis is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people
+    #[default]
+    Text,
+    /// A list of findings
+    Json,
+    /// A list of findings
+    Yaml,
 }
 
 /// Arguments of `geoflow job list`.
@@ -207,4 +252,12 @@ pub(crate) struct LogsArgs {
     /// Only this fragment
     #[arg(long, value_name = "ID")]
     pub(crate) fragment: Option<String>,
+
+    /// Wait for more until the tasks end; of pods
+    #[arg(long)]
+    pub(crate) follow: bool,
+
+    /// Only so many lines from the end; of pods
+    #[arg(long, value_name = "N")]
+    pub(crate) tail: Option<i64>,
 }

@@ -5,22 +5,24 @@ mod functions;
 mod global;
 mod info;
 mod job;
+mod kubernetes;
 mod memory_size;
 mod query;
-mod validate;
 mod task;
+mod validate;
 
 pub(crate) use convert::{Bbox, ConvertArgs, Encoding, Sort};
 pub(crate) use functions::{FunctionsArgs, FunctionsFormat};
 pub(crate) use global::{ColorChoice, ErrorFormat, GlobalArgs};
 pub(crate) use info::{InfoArgs, InfoFormat};
-pub(crate) use query::{MaxRows, QueryArgs};
-pub(crate) use validate::ValidateArgs;
 pub(crate) use job::{
-    GetArgs, JobCommand, JobsPlace, ListArgs, LocalArgs, LogsArgs, OneJob, PlanArgs, PlanFormat,
-    ResumeArgs, Runner, ShowFormat, StatementArgs, SubmitArgs, WaitArgs,
+    DiagnoseArgs, GetArgs, JobCommand, JobsPlace, ListArgs, LocalArgs, LogsArgs, OneJob, PlanArgs,
+    PlanFormat, ReportFormat, ResumeArgs, Runner, ShowFormat, StatementArgs, SubmitArgs, WaitArgs,
 };
+pub(crate) use kubernetes::{ClusterArgs, DryRun, KubernetesArgs};
+pub(crate) use query::{MaxRows, QueryArgs};
 pub(crate) use task::TaskArgs;
+pub(crate) use validate::ValidateArgs;
 
 use clap::{Parser, Subcommand};
 

@@ -1,5 +1,7 @@
 //! `geoflow job logs`.
 
+use geoflow_k8s::job::RunnerKind;
+
 use super::place;
 use crate::args::LogsArgs;
 use crate::error::{Failure, Result, from_engine};
@@ -8,6 +10,9 @@ use crate::printer::Printer;
 /// Prints what tasks said, and the reports of those that failed: JSON lines.
 pub(super) async fn run(args: &LogsArgs, printer: &Printer) -> Result<()> {
     let job = place::find(&args.job).await?;
+    if job.record.runner == RunnerKind::Kubernetes {
+        return super::kubernetes::logs(&job, args, printer).await;
+    }
     let folder = job.folder.folder();
     let wanted = |name: &str| {
         let Some(fragment) = &args.fragment else {

@@ -1,5 +1,6 @@
 //! `geoflow job`.
 
+mod kubernetes;
 mod logs;
 mod place;
 mod plan;
@@ -21,8 +22,9 @@ pub(crate) async fn run(command: JobCommand, settings: &Settings, printer: &Prin
         JobCommand::Resume(args) => submit::resume(&args, settings, printer).await,
         JobCommand::List(args) => show::list(&args, printer).await,
         JobCommand::Get(args) => show::get(&args, printer).await,
-        JobCommand::Wait(args) => wait::run(&args, printer).await,
+        JobCommand::Wait(args) => wait::run(&args, settings, printer).await,
         JobCommand::Cancel(args) => submit::cancel(&args, printer).await,
         JobCommand::Logs(args) => logs::run(&args, printer).await,
+        JobCommand::Diagnose(args) => kubernetes::diagnose(&args, printer).await,
     }
 }

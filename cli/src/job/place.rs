@@ -91,7 +91,15 @@ pub(super) async fn find(args: &OneJob) -> Result<Job> {
     } else {
         follow(for_all(&args.place)?.folder(&args.job)).await?
     };
-    Job::open(folder).await.map_err(|error| {
+    let opened = Job::open(folder).await;
+    let by_cluster = args.cluster.namespace.is_some() || args.cluster.context.is_some();
+    if matches!(&opened, Err(geoflow_engine::Error::Statement(_)))
+        && by_cluster
+        && let Some(job) = super::kubernetes::find_by_cluster(&args.job, &args.cluster).await?
+    {
+        return Ok(job);
+    }
+    opened.map_err(|error| {
         let failure = from_engine(&error);
         match error {
             geoflow_engine::Error::Statement(_) if !args.job.contains('/') => failure.with_hint_if_none(

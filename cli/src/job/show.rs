@@ -6,8 +6,8 @@ use geoflow_k8s::job::{Job, JobStatus, status};
 use geoflow_k8s::manifest::to_yaml;
 use indicatif::{HumanBytes, HumanCount};
 
-use super::{place, plan};
-use crate::args::{GetArgs, ListArgs, ShowFormat};
+use super::{kubernetes, place, plan};
+use crate::args::{ClusterArgs, GetArgs, ListArgs, ShowFormat};
 use crate::error::{Failure, Result, from_engine};
 use crate::printer::Printer;
 
@@ -21,9 +21,16 @@ pub(super) async fn list(args: &ListArgs, printer: &Printer) -> Result<()> {
             Err(failure) => Err(failure),
         };
         let shown = match job {
-            Ok(job) => status(&job, &place::registry())
-                .await
-                .map_err(|e| from_engine(&e)),
+            Ok(job) => match status(&job, &place::registry()).await {
+                Ok(mut status) => {
+                    let cluster = ClusterArgs::default();
+                    if let Err(failure) = kubernetes::refine(&job, &cluster, &mut status).await {
+                        printer.note(&format!("{id}: {}", failure.message));
+                    }
+                    Ok(status)
+                }
+                Err(error) => Err(from_engine(&error)),
+            },
             Err(failure) => Err(failure),
         };
         match shown {
@@ -43,7 +50,10 @@ pub(super) async fn list(args: &ListArgs, printer: &Printer) -> Result<()> {
 pub(super) async fn get(args: &GetArgs, printer: &Printer) -> Result<()> {
     let job = place::find(&args.job).await?;
     let status = status(&job, &place::registry()).await;
-    let status = status.map_err(|e| from_engine(&e))?;
+    let mut status = status.map_err(|e| from_engine(&e))?;
+    if let Err(failure) = kubernetes::refine(&job, &args.job.cluster, &mut status).await {
+        printer.note(&failure.message);
+    }
     printer.data(&match args.output {
         ShowFormat::Table => table(std::slice::from_ref(&status), false),
         ShowFormat::Wide => table(std::slice::from_ref(&status), true),

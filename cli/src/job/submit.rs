@@ -20,9 +20,14 @@ pub(super) async fn submit(
     settings: &Settings,
     printer: &Printer,
 ) -> Result<()> {
-    let Runner::Local = args.runner;
+    if args.runner == Runner::Kubernetes {
+        return super::kubernetes::submit(args, settings, printer).await;
+    }
     let options = options(&args.local, settings)?;
-    let request = plan::request(&args.statement, options.workers)?;
+    let mut request = plan::request(&args.statement, options.workers)?;
+    if let Some(id) = &args.id {
+        request.job.clone_from(id);
+    }
     let session = plan::session(settings)?;
     let planned = geoflow_k8s::planner::plan(&session, &request).await;
     let planned = planned.map_err(|e| from_datafusion(&e))?;
@@ -45,6 +50,9 @@ pub(super) async fn resume(
     printer: &Printer,
 ) -> Result<()> {
     let job = place::find(&args.job).await?;
+    if job.record.runner == RunnerKind::Kubernetes {
+        return super::kubernetes::resume(&job, &args.job.cluster, settings, printer).await;
+    }
     let options = options(&args.local, settings)?;
     job.uncancel().await.map_err(|e| from_engine(&e))?;
     let session = plan::session(settings)?;
@@ -60,6 +68,9 @@ pub(super) async fn cancel(args: &OneJob, printer: &Printer) -> Result<()> {
         return Ok(());
     }
     job.cancel().await.map_err(|e| from_engine(&e))?;
+    if job.record.runner == RunnerKind::Kubernetes {
+        super::kubernetes::cancel(&job, &args.cluster, printer).await?;
+    }
     printer.note(&format!(
         "job {} stops; `geoflow job resume {}` goes on with it",
         job.record.id, args.job
@@ -90,7 +101,7 @@ async fn run(
     }
 }
 
-fn summary(success: &Success, started: Instant) -> String {
+pub(super) fn summary(success: &Success, started: Instant) -> String {
     format!(
         "{} rows, {} in {} parts, committed after {}",
         HumanCount(success.rows),

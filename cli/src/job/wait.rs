@@ -2,18 +2,23 @@
 
 use std::time::{Duration, Instant};
 
-use geoflow_k8s::job::{Phase, status};
+use geoflow_k8s::job::{Phase, RunnerKind, status};
 
 use super::place;
 use crate::args::WaitArgs;
 use crate::error::{Failure, Result, from_engine};
 use crate::printer::Printer;
+use crate::settings::Settings;
 
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Waits for a job to end; fails if it does not end well.
-pub(super) async fn run(args: &WaitArgs, printer: &Printer) -> Result<()> {
+pub(super) async fn run(args: &WaitArgs, settings: &Settings, printer: &Printer) -> Result<()> {
     let job = place::find(&args.job).await?;
+    if job.record.runner == RunnerKind::Kubernetes {
+        let cluster = &args.job.cluster;
+        return super::kubernetes::wait(&job, cluster, args.timeout, settings, printer).await;
+    }
     let id = &job.record.id;
     let started = Instant::now();
     let mut told = String::new();

@@ -144,33 +144,43 @@ fn exit(observed: &Observed<'_>, pod: &Pod, ended: &ContainerStateTerminated) ->
     } else {
         format!("pod {}: {reason}, exit code {code}: {said}", name(pod))
     };
+    let peak = attempt
+        .map(|attempt| attempt.statistics.peak_memory)
+        .filter(|peak| *peak > 0)
+        .or_else(|| peak_in(last_lines));
+    let (cause, explanation, remedy) = explain_exit(code, reason, &said, memory_limit(pod), peak);
+    Symptom::new(Severity::Failed, cause, explanation, remedy, evidence)
+}
+
+/// What an exit code means, with what the cluster and the task say of it. Memory is in bytes.
+pub(super) fn explain_exit(
+    code: i32,
+    reason: &str,
+    said: &str,
+    limit: Option<u64>,
+    peak: Option<u64>,
+) -> (Cause, String, String) {
     let exit = u8::try_from(code).ok().and_then(TaskExit::from_code);
-    let (cause, explanation, remedy) = match exit {
+    match exit {
         _ if reason == "OOMKilled" || exit == Some(TaskExit::OutOfMemory) => {
-            let peak = attempt
-                .map(|attempt| attempt.statistics.peak_memory)
-                .filter(|peak| *peak > 0)
-                .or_else(|| peak_in(last_lines));
-            out_of_memory(memory_limit(pod), peak)
+            out_of_memory(limit, peak)
         }
-        _ if matches!(reason, "StartError" | "ContainerCannotRun")
-            || matches!(code, 126 | 127) =>
-        {
+        _ if matches!(reason, "StartError" | "ContainerCannotRun") || matches!(code, 126 | 127) => {
             (
                 Cause::BadCommand,
-                start_error(&said),
+                start_error(said),
                 "use geoflow's own image, whose entry point is geoflow, built for the nodes' architecture; a patch \
                  must not set another command"
                     .to_string(),
             )
         }
-        Some(TaskExit::BadPlan) => bad_plan(&said),
-        Some(TaskExit::BadConfiguration) => bad_configuration(&said),
-        Some(TaskExit::BadData) => bad_data(&said),
-        Some(TaskExit::TryAgain) if speaks_of_credentials(&said) => bad_configuration(&said),
+        Some(TaskExit::BadPlan) => bad_plan(said),
+        Some(TaskExit::BadConfiguration) => bad_configuration(said),
+        Some(TaskExit::BadData) => bad_data(said),
+        Some(TaskExit::TryAgain) if speaks_of_credentials(said) => bad_configuration(said),
         Some(TaskExit::TryAgain) => (
             Cause::TaskFailed,
-            or(&said, "something outside the task failed for the time being"),
+            or(said, "something outside the task failed for the time being"),
             "it is tried again as often as retries says; then `geoflow job resume`".to_string(),
         ),
         _ if matches!(code, 130 | 143) => (
@@ -180,11 +190,10 @@ fn exit(observed: &Observed<'_>, pod: &Pod, ended: &ContainerStateTerminated) ->
         ),
         _ => (
             Cause::TaskFailed,
-            or(&said, &format!("the task ended with exit code {code}")),
+            or(said, &format!("the task ended with exit code {code}")),
             "`geoflow job logs` has what it said; `geoflow job resume` tries again what is missing".to_string(),
         ),
-    };
-    Symptom::new(Severity::Failed, cause, explanation, remedy, evidence)
+    }
 }
 
 fn out_of_memory(limit: Option<u64>, peak: Option<u64>) -> (Cause, String, String) {

@@ -9,16 +9,20 @@
 //!
 //! The same cause in many pods is one finding with many fragments.
 
+mod attempts;
 mod creation;
 mod ended;
 mod finding;
+mod inputs;
 pub(crate) mod objects;
 mod result;
 mod scheduling;
 mod waiting;
 mod whole;
 
+pub use attempts::diagnose_attempts;
 pub use finding::{Cause, Finding, Severity, render};
+pub use inputs::diagnose_result;
 pub use result::{EmptySide, diagnose_empty};
 
 use std::collections::BTreeMap;

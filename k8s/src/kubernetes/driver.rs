@@ -1,8 +1,10 @@
 //! Brings a job to its end.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::future::BoxFuture;
 use geoflow_engine::{Error, Result};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Pod};
@@ -48,8 +50,11 @@ pub enum Ended {
     Failed(Vec<Finding>),
 }
 
-/// Cuts the fragment of a stage of a plan into several; `None` if it cannot be cut.
-pub type Split<'a> = dyn Fn(&Plan, usize, &Fragment) -> Option<Vec<Fragment>> + Send + Sync + 'a;
+/// The pieces of a fragment, to come; `None` if it cannot be cut.
+pub type Cutting = BoxFuture<'static, Result<Option<Vec<Fragment>>>>;
+
+/// Cuts a fragment of a plan into several.
+pub type Split = dyn Fn(&Plan, &Fragment) -> Cutting + Send + Sync;
 
 /// Brings a job to its end, or as far as it gets by itself.
 pub struct Driver<'a> {
@@ -64,7 +69,7 @@ pub struct Driver<'a> {
     /// How its Jobs are made.
     pub launch: &'a Launch,
     /// How fragments are cut finer that have all the memory there is.
-    pub split: Option<&'a Split<'a>>,
+    pub split: Option<Arc<Split>>,
 }
 
 impl std::fmt::Debug for Driver<'_> {
@@ -172,7 +177,7 @@ impl Driver<'_> {
                 continue;
             };
             report(Report::Progress(
-                self.progress(stage, &job, watch, tally, &mut events)
+                self.progress(stage, &job, watch.pods(), tally, &mut events)
                     .await?,
             ));
             if missing.is_empty() {
@@ -181,7 +186,7 @@ impl Driver<'_> {
             let state = JobState::of(&job);
             if state.is_failed() {
                 match self
-                    .after_failure(stage, &job, watch, missing, report)
+                    .after_failure(stage, &job, watch.pods(), missing, report)
                     .await?
                 {
                     Ok(created) => watch.remember(created),
@@ -227,7 +232,7 @@ impl Driver<'_> {
         &self,
         stage: usize,
         job: &Job,
-        watch: &Watch,
+        pods: &BTreeMap<String, Pod>,
         tally: &Tally,
         events: &mut Events,
     ) -> Result<Progress> {
@@ -239,14 +244,16 @@ impl Driver<'_> {
             leaves: &leaves,
             tally,
             job,
-            pods: watch.pods(),
+            pods,
             now: Timestamp::now(),
         });
         if progress.pending > 0 && progress.running < self.launch.settings.parallelism as usize {
             let name = job.metadata.name.as_deref().unwrap_or_default();
             events.refresh(self.cluster, name).await;
-            let pods = pods_of(watch, name);
-            let fragments = self.fragments_of(job).await.unwrap_or_default();
+            let pods = pods_of(pods, name);
+            let fragments = fragments_of(self.folder, self.plan, job)
+                .await
+                .unwrap_or_default();
             let mut findings = diagnose(&Observed {
                 job,
                 pods: &pods,
@@ -265,13 +272,13 @@ impl Driver<'_> {
         &self,
         stage: usize,
         job: &Job,
-        watch: &Watch,
+        pods: &BTreeMap<String, Pod>,
         missing: Vec<Fragment>,
         report: &mut (dyn FnMut(Report) + Send),
     ) -> Result<std::result::Result<Job, Vec<Finding>>> {
         let name = job.metadata.name.clone().unwrap_or_default();
-        let pods = pods_of(watch, &name);
-        let fragments = self.fragments_of(job).await?;
+        let pods = pods_of(pods, &name);
+        let fragments = fragments_of(self.folder, self.plan, job).await?;
         let attempts = self.folder.attempts().await?;
         let settings = &self.launch.settings;
         let next = follow_up(job, settings.memory_cap, settings.memory, |index| {
@@ -337,16 +344,17 @@ impl Driver<'_> {
     /// Cuts fragments finer, in the record as well: from then on the pieces count in their place.
     /// `None` when one of them cannot be cut.
     async fn cut(&self, stage: usize, fragments: &[Fragment]) -> Result<Option<Vec<Fragment>>> {
-        let Some(split) = self.split else {
+        let Some(split) = &self.split else {
             return Ok(None);
         };
-        let pieces = fragments
-            .iter()
-            .map(|fragment| split(self.plan, stage, fragment));
-        let Some(pieces) = pieces.collect::<Option<Vec<_>>>() else {
-            return Ok(None);
-        };
-        for (fragment, pieces) in fragments.iter().zip(pieces) {
+        let mut cut = Vec::with_capacity(fragments.len());
+        for fragment in fragments {
+            let Some(pieces) = split(self.plan, fragment).await? else {
+                return Ok(None);
+            };
+            cut.push(pieces);
+        }
+        for (fragment, pieces) in fragments.iter().zip(cut) {
             self.record_split(stage, fragment, pieces).await?;
         }
         // Another driver may have cut them otherwise, or a late task may be done after all.
@@ -400,18 +408,15 @@ impl Driver<'_> {
         } else {
             self.write_plan(stage, round, fragments).await?
         };
-        let plan = self.folder.folder().object_url(&name);
-        let stage_job = StageJob {
-            job: self.plan.job.clone(),
+        let mut job = stage_job(
+            self.plan,
             stage,
-            round,
-            args: task_args(&plan, &sha256, stage),
-            plan,
-            fragments: count,
-            memory,
-        };
-        let launch = self.launch;
-        let mut job = stage_job.to_job(&launch.settings, launch.patch.as_ref())?;
+            count,
+            &self.folder.folder().object_url(&name),
+            &sha256,
+        )
+        .in_round(round, memory)
+        .to_job(&self.launch.settings, self.launch.patch.as_ref())?;
         job.metadata.namespace = Some(self.cluster.namespace().to_string());
         match self.cluster.create_job(&job).await? {
             Created::New(job) | Created::Already(job) => Ok(job),
@@ -440,37 +445,66 @@ impl Driver<'_> {
         };
         Ok((name, sha256))
     }
+}
 
-    /// The ids of the fragments of a Job, by index.
-    pub async fn fragments_of(&self, job: &Job) -> Result<Vec<String>> {
-        let annotations = job.metadata.annotations.as_ref();
-        let url = annotations.and_then(|annotations| annotations.get(PLAN_ANNOTATION));
-        let stage = stage_of(job).unwrap_or(0);
-        let ids = |plan: &Plan| -> Vec<String> {
-            let stage = plan.stages.get(stage);
-            stage
-                .into_iter()
-                .flat_map(|s| &s.fragments)
-                .map(|f| f.id.clone())
-                .collect()
-        };
-        let prefix = self.folder.folder().url().as_str();
-        let name = url.and_then(|url| url.strip_prefix(prefix));
-        match name {
-            Some(name) if name != JobFolder::plan_name(None) => {
-                let bytes = self.folder.folder().get(name).await?.unwrap_or_default();
-                let text = String::from_utf8_lossy(&bytes);
-                let plan = Plan::from_json(&text)
-                    .map_err(|error| Error::Data(format!("{name}: {error}")))?;
-                Ok(ids(&plan))
-            }
-            _ => Ok(ids(self.plan)),
+/// The ids of the fragments of a Job, by index.
+pub(super) async fn fragments_of(
+    folder: &JobFolder,
+    plan: &Plan,
+    job: &Job,
+) -> Result<Vec<String>> {
+    let annotations = job.metadata.annotations.as_ref();
+    let url = annotations.and_then(|annotations| annotations.get(PLAN_ANNOTATION));
+    let stage = stage_of(job).unwrap_or(0);
+    let ids = |plan: &Plan| -> Vec<String> {
+        let fragments = plan
+            .stages
+            .get(stage)
+            .into_iter()
+            .flat_map(|s| &s.fragments);
+        fragments.map(|fragment| fragment.id.clone()).collect()
+    };
+    let name = url.and_then(|url| url.strip_prefix(folder.folder().url().as_str()));
+    match name {
+        Some(name) if name != JobFolder::plan_name(None) => {
+            let bytes = folder.folder().get(name).await?.unwrap_or_default();
+            let plan = Plan::from_json(&String::from_utf8_lossy(&bytes))
+                .map_err(|error| Error::Data(format!("{name}: {error}")))?;
+            Ok(ids(&plan))
         }
+        _ => Ok(ids(plan)),
+    }
+}
+
+/// The first Job of a plan, as it would be created.
+///
+/// # Errors
+/// As [`StageJob::to_job`].
+pub fn first_job(
+    plan: &Plan,
+    plan_sha256: &str,
+    folder: &JobFolder,
+    launch: &Launch,
+) -> Result<Job> {
+    let count = plan.stages.first().map_or(0, |stage| stage.fragments.len());
+    let url = folder.folder().object_url(&JobFolder::plan_name(None));
+    stage_job(plan, 0, count, &url, plan_sha256).to_job(&launch.settings, launch.patch.as_ref())
+}
+
+fn stage_job(plan: &Plan, stage: usize, fragments: usize, url: &str, sha256: &str) -> StageJob {
+    StageJob {
+        job: plan.job.clone(),
+        stage,
+        round: 0,
+        plan: url.to_string(),
+        fragments,
+        args: task_args(url, sha256, stage),
+        memory: None,
     }
 }
 
 /// What a task is started with. Its index comes from the Job.
-pub(crate) fn task_args(plan: &str, sha256: &str, stage: usize) -> Vec<String> {
+fn task_args(plan: &str, sha256: &str, stage: usize) -> Vec<String> {
     [
         "task",
         "--plan",
@@ -485,13 +519,12 @@ pub(crate) fn task_args(plan: &str, sha256: &str, stage: usize) -> Vec<String> {
 }
 
 /// The Job of a stage's last round.
-fn latest<'j>(jobs: impl Iterator<Item = &'j Job>, stage: usize) -> Option<&'j Job> {
+pub(super) fn latest<'j>(jobs: impl Iterator<Item = &'j Job>, stage: usize) -> Option<&'j Job> {
     jobs.filter(|job| stage_of(job) == Some(stage))
         .max_by_key(|job| round_of(job))
 }
 
-fn pods_of(watch: &Watch, job: &str) -> Vec<Pod> {
-    let pods: &BTreeMap<String, Pod> = watch.pods();
+fn pods_of(pods: &BTreeMap<String, Pod>, job: &str) -> Vec<Pod> {
     pods.values()
         .filter(|pod| is_of(pod, job))
         .cloned()

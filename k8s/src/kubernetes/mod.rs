@@ -18,12 +18,15 @@
 
 mod driver;
 mod follow_up;
+mod inspect;
 mod launch;
 mod overview;
 mod progress;
 mod tally;
 
-pub use driver::{Driver, Ended, Report, Split};
+pub use driver::{Cutting, Driver, Ended, Report, Split, first_job};
+pub use inspect::{TaskPod, diagnose_job, jobs_of, pods_of};
+pub use k8s_openapi::api::batch::v1::Job as Manifest;
 pub use launch::Launch;
 pub use overview::{JobOverview, overview};
 pub use progress::Progress;

@@ -58,7 +58,13 @@ impl Tally {
         let mut open: Vec<&Fragment> = stage.fragments.iter().rev().collect();
         while let Some(fragment) = open.pop() {
             match self.of(stage.kind, &fragment.id).map(|m| &m.outcome) {
-                Some(Outcome::Split(pieces)) => open.extend(pieces.iter().rev()),
+                Some(Outcome::Split(pieces)) => {
+                    // Ids grow with every cut, so that this ends whatever a manifest says.
+                    let finer = pieces
+                        .iter()
+                        .filter(|piece| piece.id.len() > fragment.id.len());
+                    open.extend(finer.rev());
+                }
                 _ => leaves.push(fragment.clone()),
             }
         }

@@ -49,6 +49,16 @@ pub struct StageJob {
 }
 
 impl StageJob {
+    /// The same part again, in a later round; with this much memory, if it is said.
+    #[must_use]
+    pub fn in_round(self, round: u32, memory: Option<u64>) -> StageJob {
+        StageJob {
+            round,
+            memory,
+            ..self
+        }
+    }
+
     /// Name of the Kubernetes Job.
     pub fn name(&self) -> String {
         let StageJob {

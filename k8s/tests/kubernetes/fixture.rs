@@ -1,5 +1,6 @@
 //! A job of four fragments, ready to be run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use geoflow_engine::Result;
@@ -79,7 +80,7 @@ impl Fixture {
         }
     }
 
-    pub(crate) fn driver<'a>(&'a self, split: Option<&'a Split<'a>>) -> Driver<'a> {
+    pub(crate) fn driver(&self, split: Option<Arc<Split>>) -> Driver<'_> {
         Driver {
             cluster: &self.cluster,
             folder: &self.folder,
@@ -94,7 +95,7 @@ impl Fixture {
         self.run_with(None).await
     }
 
-    pub(crate) async fn run_with(&self, split: Option<&Split<'_>>) -> Told {
+    pub(crate) async fn run_with(&self, split: Option<Arc<Split>>) -> Told {
         let (mut progress, mut notes) = (Vec::new(), Vec::new());
         let mut report = |report: Report| match report {
             Report::Progress(of_stage) => progress.push(of_stage),
@@ -158,6 +159,7 @@ fn plan(stages: &[(StageKind, usize)]) -> Plan {
         },
         tables: Vec::new(),
         scans: Vec::new(),
+        cut: Vec::new(),
         stages: stages
             .iter()
             .map(|(kind, fragments)| Stage {

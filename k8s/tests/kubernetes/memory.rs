@@ -1,6 +1,8 @@
 //! Fragments that die of memory.
 
-use geoflow_k8s::kubernetes::Ended;
+use std::sync::Arc;
+
+use geoflow_k8s::kubernetes::{Cutting, Ended};
 use geoflow_k8s::plan::{Fragment, Plan, StageKind};
 use serde_json::Value;
 
@@ -61,14 +63,15 @@ async fn at_the_cap_a_fragment_that_cannot_be_cut_fails_with_its_cause() {
 async fn at_the_cap_fragments_are_cut_finer() {
     let profile = "memory = \"4Gi\"\nmemory-cap = \"4Gi\"";
     let fixture = Fixture::with(&["oom", "complete"], profile, &STAGES).await;
-    let split = |_: &Plan, _: usize, fragment: &Fragment| {
+    let split = |_: &Plan, fragment: &Fragment| {
         let piece = |i: usize| Fragment {
             id: format!("{}.{i}", fragment.id),
             ..fragment.clone()
         };
-        Some((0..2).map(piece).collect())
+        let pieces = (0..2).map(piece).collect();
+        Box::pin(async { Ok(Some(pieces)) }) as Cutting
     };
-    let told = fixture.run_with(Some(&split)).await;
+    let told = fixture.run_with(Some(Arc::new(split))).await;
     assert_eq!(told.ended.as_ref().unwrap(), &Ended::Done);
     assert_eq!(
         told.notes,

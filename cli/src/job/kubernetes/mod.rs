@@ -1,0 +1,13 @@
+//! Jobs whose tasks run in a cluster.
+
+mod diagnose;
+mod launch;
+mod logs;
+mod phase;
+mod run;
+mod watch;
+
+pub(super) use diagnose::run as diagnose;
+pub(super) use logs::run as logs;
+pub(super) use phase::{find_by_cluster, refine};
+pub(super) use run::{cancel, resume, submit, wait};

@@ -1,0 +1,75 @@
+//! What tasks reported of themselves, where nothing else is known: on this machine, or when the
+//! cluster has forgotten the Job.
+
+use super::ended::explain_exit;
+use super::finding::Symptom;
+use super::{Finding, Severity, gather};
+use crate::plan::StageKind;
+use crate::task::AttemptReport;
+
+/// The causes of attempts that failed. `done` are the fragments that succeeded later.
+pub fn diagnose_attempts(attempts: &[AttemptReport], done: &[(StageKind, String)]) -> Vec<Finding> {
+    let symptoms = attempts.iter().map(|attempt| {
+        let statistics = &attempt.statistics;
+        let peak = Some(statistics.peak_memory).filter(|peak| *peak > 0);
+        let code = i32::from(attempt.exit_code);
+        let said = attempt.message.trim();
+        let (cause, explanation, remedy) =
+            explain_exit(code, "", said, statistics.memory_limit, peak);
+        let overcome = done
+            .iter()
+            .any(|(stage, id)| *stage == attempt.stage && *id == attempt.fragment);
+        let severity = match overcome {
+            true => Severity::Overcome,
+            false => Severity::Failed,
+        };
+        let host = &statistics.host;
+        let evidence = format!(
+            "attempt {} on {host}: exit code {code}: {said}",
+            attempt.attempt
+        );
+        let mut symptom = Symptom::new(severity, cause, explanation, remedy, evidence);
+        symptom.fragments.push(attempt.fragment.clone());
+        symptom
+    });
+    gather(symptoms.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TaskExit;
+    use crate::diagnose::Cause;
+    use crate::task::TaskStatistics;
+
+    #[test]
+    fn an_attempt_that_was_overcome_is_no_failure() {
+        let attempt = |fragment: &str, exit: TaskExit| AttemptReport {
+            job: "j".into(),
+            stage: StageKind::Parts,
+            fragment: fragment.into(),
+            attempt: "a".into(),
+            exit_code: exit.code(),
+            message: "no permission for s3://bucket/x".into(),
+            statistics: TaskStatistics::default(),
+        };
+        let attempts = [
+            attempt("0", TaskExit::BadConfiguration),
+            attempt("1", TaskExit::BadConfiguration),
+            attempt("2", TaskExit::OutOfMemory),
+        ];
+        let found = diagnose_attempts(&attempts, &[(StageKind::Parts, "1".into())]);
+        let found: Vec<_> = found
+            .iter()
+            .map(|finding| (finding.severity, finding.cause, finding.fragments.join(",")))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (Severity::Failed, Cause::OutOfMemory, "2".into()),
+                (Severity::Failed, Cause::BadCredentials, "0".into()),
+                (Severity::Overcome, Cause::BadCredentials, "1".into()),
+            ]
+        );
+    }
+}
