@@ -14,7 +14,7 @@ use arrow::datatypes::DataType;
 use geoflow_sql::{Session, SessionBuilder};
 
 use postgis::differences::difference;
-use postgis::same::same_points;
+use postgis::same::{near_points, same_points};
 
 const ANSWERS: &str = include_str!("data/postgis_functions.tsv");
 
@@ -75,7 +75,7 @@ async fn ours(
         .map(|(i, (a, b))| format!("({i}, {}, {})", quoted(a), quoted(b)))
         .collect();
     let expression = match asked.kind.as_str() {
-        "geometry" => format!("ST_AsText({})", asked.expression),
+        "geometry" | "near" => format!("ST_AsText({})", asked.expression),
         _ => asked.expression.clone(),
     };
     let statement = format!(
@@ -107,6 +107,7 @@ fn agree(kind: &str, ours: &str, theirs: &str) -> bool {
             _ => false,
         },
         "geometry" => ours != "\\N" && theirs != "\\N" && same_points(ours, theirs),
+        "near" => ours != "\\N" && theirs != "\\N" && near_points(ours, theirs),
         _ => false,
     }
 }

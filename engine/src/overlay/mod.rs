@@ -33,14 +33,17 @@ mod pairs;
 mod points;
 mod polygons;
 mod shoot;
+mod valid;
 
 #[cfg(test)]
 mod tests;
 
 pub use operation::{Operation, overlay, union_all};
+pub use valid::{Invalid, invalid, make_valid};
 
 pub(crate) use arrangement::Arrangement;
 pub(crate) use input::Edge;
 pub use input::is_counterclockwise;
 pub(crate) use lines::trace_lines;
+pub(crate) use operation::assemble;
 pub(crate) use polygons::trace_polygons;

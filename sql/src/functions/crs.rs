@@ -62,7 +62,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
 ];
 
-fn epsg_code(crs: &Crs) -> i32 {
+pub(super) fn epsg_code(crs: &Crs) -> i32 {
     if crs.is_lon_lat() {
         return 4326;
     }

@@ -19,13 +19,17 @@
 
 mod accessors;
 mod aggregates;
+mod areas;
 mod args;
 mod call;
+mod cells;
+mod clusters;
 mod constructors;
 mod coordinates;
 mod crs;
 mod definition;
 mod distances;
+mod extended;
 mod linear;
 mod matrices;
 mod measures;
@@ -68,6 +72,7 @@ pub fn families() -> impl Iterator<Item = (&'static str, &'static [Function])> {
     [
         ("Geometries from coordinates", constructors::FUNCTIONS),
         ("Text and bytes", text::FUNCTIONS),
+        ("Text and bytes with an SRID", extended::FUNCTIONS),
         ("What a geometry is made of", accessors::FUNCTIONS),
         ("Points, rings and parts", pieces::FUNCTIONS),
         ("Relations of two geometries", predicates::FUNCTIONS),
@@ -78,11 +83,14 @@ pub fn families() -> impl Iterator<Item = (&'static str, &'static [Function])> {
         ("Distances", distances::FUNCTIONS),
         ("On the Earth", spheroid::FUNCTIONS),
         ("Geometries from geometries", processing::FUNCTIONS),
+        ("Buffers and validity", areas::FUNCTIONS),
         ("Other coordinates", coordinates::FUNCTIONS),
         ("Other vertices and parts", structure::FUNCTIONS),
         ("Along lines", linear::FUNCTIONS),
         ("Set operations", overlay::FUNCTIONS),
         ("Aggregates", aggregates::FUNCTIONS),
+        ("Clusters", clusters::FUNCTIONS),
+        ("Cells", cells::FUNCTIONS),
         ("Coordinate reference systems", crs::FUNCTIONS),
         ("Coordinates into another system", transform::FUNCTIONS),
     ]

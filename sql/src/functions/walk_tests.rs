@@ -62,10 +62,10 @@ fn geometries(encoding: Encoding) -> (ArrayRef, FieldRef) {
 /// Lines, for what takes nothing else; in place of native points as WKB.
 fn lines(encoding: Encoding) -> (ArrayRef, FieldRef) {
     let text = [
-        Some("LINESTRING(0 0,4 0)"),
+        Some("LINESTRING(0 0,4 0,4 4,0 0)"),
         None,
         Some("LINESTRING EMPTY"),
-        Some("LINESTRING(1 1,2 2,2 5)"),
+        Some("LINESTRING(1 1,2 2,2 5,1 1)"),
     ];
     match encoding {
         Encoding::Separated | Encoding::Interleaved => values_of(text, Encoding::BinaryView),
@@ -190,7 +190,7 @@ fn argument(
         return (ColumnarValue::Scalar(value), field);
     }
     let (array, field): (ArrayRef, FieldRef) = match parameter.kind {
-        Kind::Geometry if parameter.name == "line" => lines(encoding),
+        Kind::Geometry if ["line", "shell"].contains(&parameter.name) => lines(encoding),
         Kind::Geometry => geometries(encoding),
         Kind::Binary => match encoding {
             Encoding::LargeBinary | Encoding::BinaryView => geometries(encoding),
@@ -216,7 +216,12 @@ fn argument(
         }
         Kind::Geometries => lists(encoding),
         Kind::Integer => {
-            let array = Int64Array::from(vec![Some(1), None, Some(1), Some(1)]);
+            let value = match parameter.name {
+                // An H3 cell of resolution 10.
+                "cell" => 622_236_750_694_711_295,
+                _ => 1,
+            };
+            let array = Int64Array::from(vec![Some(value), None, Some(value), Some(value)]);
             (
                 Arc::new(array),
                 Arc::new(Field::new("n", DataType::Int64, true)),
@@ -230,7 +235,14 @@ fn argument(
                     Some("{\"type\":\"Point\",\"coordinates\":[]}"),
                     Some("{\"type\":\"Point\",\"coordinates\":[3,4]}"),
                 ],
-                "wkt" => TEXT,
+                "wkt" | "ewkt" => TEXT,
+                "geohash" => [Some("u"), None, Some("ud"), Some("ud9wr")],
+                "parameters" => [
+                    Some("endcap=flat"),
+                    None,
+                    Some("join=mitre mitre_limit=2"),
+                    Some("quad_segs=2"),
+                ],
                 "pattern" => [
                     Some("T********"),
                     None,

@@ -46,7 +46,7 @@ def main():
             script.append(f"INSERT INTO set_{name} VALUES ({i}, {quoted(a)}, {quoted(b)});")
     for kind, inputs, expression in asked:
         theirs = expression.split(" => ")[0]
-        if kind == "geometry":
+        if kind in ("geometry", "near"):
             theirs = f"ST_AsText({theirs})"
         script.append(f"SELECT pg_temp.ask({quoted(theirs)}, a, b) FROM set_{inputs} ORDER BY i;")
     done = subprocess.run(

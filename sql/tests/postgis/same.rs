@@ -7,6 +7,15 @@ use geoflow_engine::predicate::distance;
 /// Part of the extent by which geometries may be apart.
 const TOLERANCE: f64 = 1e-9;
 
+/// Whether two areas differ by a hundredth at most.
+pub(crate) fn near_points(ours: &str, theirs: &str) -> bool {
+    let (Some(a), Some(b)) = (decode(ours), decode(theirs)) else {
+        return false;
+    };
+    let most = area(&a).max(area(&b));
+    (area(&a) - area(&b)).abs() <= 0.01 * most && covers(&a, &b, 0.02) && covers(&b, &a, 0.02)
+}
+
 /// Whether both have the same dimensions and the same points. The texts are WKT.
 pub(crate) fn same_points(ours: &str, theirs: &str) -> bool {
     let (Some(a), Some(b)) = (decode(ours), decode(theirs)) else {
