@@ -18,6 +18,9 @@
 //!   from the last probe partition                 probe rows, batch by batch
 //! ```
 //!
+//! A build side that does not fit into memory is cut into cells on disk, and the probe side with it; each
+//! cell is then joined as above (`spill/mod.rs` draws it).
+//!
 //! Once the build side is complete, a few rectangles around it reach the scan of the probe side, which
 //! then leaves out the files, row groups and pages that overlap none of them ([`push_bounds`]).
 //!
