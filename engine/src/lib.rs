@@ -1,13 +1,15 @@
 //! The engine of geoflow: Arrow in, Arrow out.
 //!
 //! It knows geometry columns ([`geometry`]), predicates over them ([`predicate`]), the spatial
-//! join ([`join`]), coordinate reference systems ([`crs`]), GeoParquet ([`geoparquet`]), how space is
+//! join ([`join`]), coordinate reference systems ([`crs`]), GeoParquet ([`geoparquet`]) and other
+//! formats ([`formats`]), how space is
 //! ordered and cut ([`tiling`]) and the settings that all of these obey ([`options`]).
 //! It knows nothing of SQL text, clusters or terminals: it never prints, reads no environment
 //! variables and starts no runtime of its own.
 
 pub mod crs;
 pub mod error;
+pub mod formats;
 pub mod geometry;
 pub mod geoparquet;
 pub mod join;

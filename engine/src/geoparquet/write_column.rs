@@ -100,7 +100,7 @@ impl ColumnWriter {
             let value = values(&wkb)?;
             for row in 0..wkb.len() {
                 if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-                    covering.push(Bounds::EMPTY);
+                    covering.push_null();
                     continue;
                 }
                 let bytes = value(row);
@@ -364,23 +364,36 @@ fn copy_iso(
     Ok(())
 }
 
-/// The bounds of every row; NULL for NULL and EMPTY.
+/// The bounds of every row: NULL for NULL, and a box without sides for EMPTY, as the standard wants a box
+/// where there is a geometry.
 struct CoveringBuilder {
     sides: [Vec<f64>; 4],
-    valid: NullBufferBuilder,
+    boxes: NullBufferBuilder,
+    bounded: NullBufferBuilder,
 }
 
 impl CoveringBuilder {
     fn with_capacity(rows: usize) -> Self {
         Self {
             sides: std::array::from_fn(|_| Vec::with_capacity(rows)),
-            valid: NullBufferBuilder::new(rows),
+            boxes: NullBufferBuilder::new(rows),
+            bounded: NullBufferBuilder::new(rows),
         }
     }
 
+    fn push_null(&mut self) {
+        self.boxes.append(false);
+        self.push_sides(Bounds::EMPTY);
+    }
+
     fn push(&mut self, bounds: Bounds) {
+        self.boxes.append(true);
+        self.push_sides(bounds);
+    }
+
+    fn push_sides(&mut self, bounds: Bounds) {
         let empty = bounds.is_empty();
-        self.valid.append(!empty);
+        self.bounded.append(!empty);
         let values = [bounds.min_x, bounds.min_y, bounds.max_x, bounds.max_y];
         for (side, value) in self.sides.iter_mut().zip(values) {
             side.push(if empty { 0.0 } else { value });
@@ -388,11 +401,12 @@ impl CoveringBuilder {
     }
 
     fn finish(mut self) -> Result<ArrayRef> {
+        let bounded = self.bounded.finish();
         let sides = self
             .sides
-            .map(|side| Arc::new(Float64Array::from(side)) as ArrayRef)
+            .map(|side| Arc::new(Float64Array::new(side.into(), bounded.clone())) as ArrayRef)
             .to_vec();
-        StructArray::try_new(covering_sides(), sides, self.valid.finish())
+        StructArray::try_new(covering_sides(), sides, self.boxes.finish())
             .map(|array| Arc::new(array) as ArrayRef)
             .map_err(|e| Error::Internal(format!("covering column: {e}")))
     }

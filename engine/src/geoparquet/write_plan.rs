@@ -333,7 +333,7 @@ fn stored_field(field: &Field, ty: &GeometryType, stored: &Stored) -> Field {
 pub(super) fn covering_sides() -> Fields {
     ["xmin", "ymin", "xmax", "ymax"]
         .iter()
-        .map(|side| Field::new(*side, DataType::Float64, false))
+        .map(|side| Field::new(*side, DataType::Float64, true))
         .collect()
 }
 

@@ -25,8 +25,8 @@ pub struct WriteSummary {
 /// Writes batches as GeoParquet, or as plain Parquet when no column is geometry.
 ///
 /// Geometry is stored as ISO WKB whatever it comes as, unless [`WriteOptions::encoding`] says otherwise;
-/// each column with a covering (`bbox`, or `<name>_bbox`) of `f64` bounds for every row, NULL for NULL
-/// and EMPTY; a covering among the input columns is replaced. The `geo` metadata name the geometry types
+/// each column with a covering (`bbox`, or `<name>_bbox`) of `f64` bounds for every row, NULL for NULL,
+/// without sides for EMPTY; a covering among the input columns is replaced. The `geo` metadata name the geometry types
 /// that occur, the bounds of the file, and the CRS as PROJJSON (`null` when unknown).
 ///
 /// Memory is bounded by one row group ([`WriteOptions`]) and the batch at hand. It encodes on the

@@ -7,11 +7,13 @@
 //! | `folder/*.parquet`, `**/x?.parquet` | the files that match |
 //! | `s3://`, `gs://`, `az://` and a key, a prefix or a pattern | the same, from object storage |
 //! | `https://host/a.parquet` | one file |
+//! | `a.gpkg`, `a.gpkg/roads` | the only layer of a GeoPackage, or one of several |
 //!
 //! A registered table of that name goes first. DataFusion's own factory returns "table not found"
 //! for anything that goes wrong, and knows neither patterns on object stores nor `~`.
 
 mod create;
+mod features;
 mod hive;
 mod location;
 mod missing;
@@ -89,6 +91,11 @@ pub async fn url_table(state: &SessionState, name: &str) -> Result<Option<Arc<dy
     let Some(location) = Location::parse(name)? else {
         return Ok(None);
     };
+    if let Location::Path(path) = &location
+        && let Some(table) = features::table(path)?
+    {
+        return Ok(Some(table));
+    }
     let place = Place { state, name };
     let found = match location {
         Location::Path(path) => place.local(&path).await,
@@ -371,7 +378,7 @@ fn found_instead(files: &[ObjectMeta]) -> String {
 /// Formats of geodata that people have and that are not read yet.
 fn geodata_format(extension: &str) -> Option<&'static str> {
     Some(match extension {
-        "gpkg" => "GeoPackage",
+        "gpkg" => "a GeoPackage that is not on this machine",
         "fgb" => "FlatGeobuf",
         "geojson" | "geojsonl" | "geojsons" | "geojsonseq" => "GeoJSON",
         "shp" | "dbf" | "shx" => "a Shapefile",
