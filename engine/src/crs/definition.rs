@@ -86,6 +86,10 @@ impl Definition {
     }
 
     pub(super) fn datum(&self) -> Datum {
+        // Canada's realization moves with its plate, by more than a metre so far.
+        if self.wkt.contains("Canadian_Spatial_Reference_System") {
+            return Datum::Other("NAD83(CSRS)".into());
+        }
         let zero = |shift: &str| shift.split(',').all(|v| v.trim().parse() == Ok(0.0));
         let wgs84 = match (self.get("datum"), self.get("towgs84"), self.get("nadgrids")) {
             (_, _, Some(_)) => false,

@@ -9,6 +9,7 @@ mod check;
 mod crs;
 mod definition;
 mod extension;
+mod northing_first;
 mod projjson;
 mod transform;
 mod wgs84;

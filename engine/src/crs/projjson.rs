@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::definition::Definition;
+use super::northing_first::is_northing_first;
 use super::wgs84;
 
 /// The PROJJSON of an EPSG code; `None` for codes and projections that are not known.
@@ -27,6 +28,13 @@ pub(super) fn of_code(code: &str) -> Option<Value> {
         })
         .collect();
     let unit = unit(&definition)?;
+    let mut axes = [
+        json!({"name": "Easting", "abbreviation": "E", "direction": "east", "unit": unit}),
+        json!({"name": "Northing", "abbreviation": "N", "direction": "north", "unit": unit}),
+    ];
+    if is_northing_first(definition.code) {
+        axes.reverse();
+    }
     Some(json!({
         "$schema": SCHEMA,
         "type": "ProjectedCRS",
@@ -39,10 +47,7 @@ pub(super) fn of_code(code: &str) -> Option<Value> {
         },
         "coordinate_system": {
             "subtype": "Cartesian",
-            "axis": [
-                {"name": "Easting", "abbreviation": "E", "direction": "east", "unit": unit},
-                {"name": "Northing", "abbreviation": "N", "direction": "north", "unit": unit}
-            ]
+            "axis": axes
         },
         "id": id
     }))
@@ -200,6 +205,39 @@ fn conversion(definition: &Definition) -> Option<(&'static str, u32, Vec<Paramet
             1024,
             with(natural(0.0, 0.0), &false_origin),
         ),
+        "cea" => (
+            "Lambert Cylindrical Equal Area",
+            9835,
+            with(
+                vec![
+                    (
+                        "Latitude of 1st standard parallel",
+                        8823,
+                        number("lat_ts"),
+                        "degree",
+                    ),
+                    ("Longitude of natural origin", 8802, lon, "degree"),
+                ],
+                &false_origin,
+            ),
+        ),
+        "stere" if definition.get("lat_ts").is_some() => (
+            "Polar Stereographic (variant B)",
+            9829,
+            with(
+                vec![
+                    (
+                        "Latitude of standard parallel",
+                        8832,
+                        number("lat_ts"),
+                        "degree",
+                    ),
+                    ("Longitude of origin", 8833, lon, "degree"),
+                ],
+                &false_origin,
+            ),
+        ),
+        "stere" if lat.abs() == 90.0 => ("Polar Stereographic (variant A)", 9810, scaled(lat, lon)),
         "merc" if definition.get("lat_ts").is_none() => {
             ("Mercator (variant A)", 9804, scaled(0.0, lon))
         }

@@ -15,7 +15,9 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::ScalarValue;
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF};
+use geoflow_engine::crs::Crs;
 use geoflow_engine::geometry::{GeometryType, wkt_to_wkb};
 
 use super::{CrsRule, Evaluate, Function, Kind, Returns, all_functions, definition, definitions};
@@ -191,6 +193,13 @@ fn argument(
     }
     let (array, field): (ArrayRef, FieldRef) = match parameter.kind {
         Kind::Geometry if ["line", "shell"].contains(&parameter.name) => lines(encoding),
+        Kind::Geometry if needs_crs(function, signature) => {
+            let (array, field) = geometries(encoding);
+            let ty = GeometryType::from_field(&field).unwrap().unwrap();
+            let crs = Some(Crs::lon_lat());
+            let field = GeometryType { crs, ..ty }.apply_to(field.as_ref().clone());
+            (array, Arc::new(field))
+        }
         Kind::Geometry => geometries(encoding),
         Kind::Binary => match encoding {
             Encoding::LargeBinary | Encoding::BinaryView => geometries(encoding),
@@ -295,15 +304,26 @@ fn call(udf: &ScalarUDF, args: &[(ColumnarValue, FieldRef)], rows: usize) -> Res
     })
 }
 
+/// The encodings that a signature takes: without `from` a transformation needs a CRS, which bare
+/// bytes and text do not have.
+fn encodings(function: &Function, signature: usize) -> Vec<Encoding> {
+    let needs_crs = needs_crs(function, signature);
+    ENCODINGS
+        .into_iter()
+        .filter(|e| !(needs_crs && [Encoding::BinaryWithoutMetadata, Encoding::Wkt].contains(e)))
+        .collect()
+}
+
+fn needs_crs(function: &Function, signature: usize) -> bool {
+    let transform = matches!(function.returns, Returns::Geometry(CrsRule::Transformed));
+    transform && function.signatures[signature].len() == 2
+}
+
 fn every_signature(mut test: impl FnMut(&'static Function, &ScalarUDF, usize)) {
     for udf in all_functions() {
         let function = definition(&udf).unwrap();
         for signature in 0..function.signatures.len() {
-            // Without `from` a transformation needs a CRS, which plain encodings do not have.
-            let transform = matches!(function.returns, Returns::Geometry(CrsRule::Transformed));
-            if !(transform && function.signatures[signature].len() == 2) {
-                test(function, &udf, signature);
-            }
+            test(function, &udf, signature);
         }
     }
 }
@@ -381,7 +401,7 @@ async fn every_example_is_true() {
 fn columns_in_every_encoding() {
     every_signature(|function, udf, signature| {
         let mut first: Option<Vec<String>> = None;
-        for encoding in ENCODINGS {
+        for encoding in encodings(function, signature) {
             let args = arguments(function, signature, encoding);
             let what = format!("{} {signature} {encoding:?}", function.name);
             let value = call(udf, &args, 4).unwrap_or_else(|e| panic!("{what}: {e}"));
@@ -406,7 +426,7 @@ fn constants_give_constants_and_the_same_values() {
         let ColumnarValue::Array(expected) = call(udf, &column, 4).unwrap() else {
             panic!("{}: a constant for columns", function.name);
         };
-        for encoding in ENCODINGS {
+        for encoding in encodings(function, signature) {
             let args = arguments(function, signature, encoding);
             for row in 0..4 {
                 let constants: Vec<_> = args.iter().map(|arg| constant(arg, row)).collect();
@@ -442,7 +462,7 @@ fn constant((value, field): &(ColumnarValue, FieldRef), row: usize) -> (Columnar
 #[test]
 fn empty_batches_and_untyped_null() {
     every_signature(|function, udf, signature| {
-        for encoding in ENCODINGS {
+        for encoding in encodings(function, signature) {
             let args: Vec<_> = arguments(function, signature, encoding)
                 .into_iter()
                 .map(|(value, field)| match value {
@@ -493,7 +513,10 @@ fn bad_geometries_are_errors_that_name_function_column_and_row() {
             "ST_Dimension",
             "ST_NumPoints",
         ];
-        if !parameters.iter().any(takes) || shallow.contains(&function.name) {
+        if needs_crs(function, signature)
+            || !parameters.iter().any(takes)
+            || shallow.contains(&function.name)
+        {
             return;
         }
         let args: Vec<_> = parameters
@@ -532,4 +555,134 @@ fn wrong_arguments_show_the_signatures() {
             }
         }
     });
+}
+
+/// A call in SQL over the table `t` of [`table`], with constants for all but geometries.
+fn sql_call(function: &Function, parameters: &[super::Parameter], order: &str) -> String {
+    let arguments: Vec<&str> = parameters
+        .iter()
+        .map(|parameter| match parameter.kind {
+            Kind::Geometry => "g",
+            Kind::Number => "1.5",
+            Kind::Integer => "2",
+            Kind::Boolean => "true",
+            other => panic!("{}: give the argument of {other} a value", function.name),
+        })
+        .collect();
+    format!("{}({}{order})", function.name, arguments.join(", "))
+}
+
+/// Rows of [`geometries`] in two partitions: `i` counts them, `k` is 2 for that of NULL alone.
+fn table(encoding: Encoding) -> datafusion::datasource::MemTable {
+    let (array, field) = geometries(encoding);
+    let number = |name: &str| Arc::new(Field::new(name, DataType::Int64, false));
+    let schema = Arc::new(arrow::datatypes::Schema::new(vec![
+        number("i"),
+        number("k"),
+        field,
+    ]));
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from(vec![1, 2, 3, 4])),
+        Arc::new(Int64Array::from(vec![1, 2, 1, 1])),
+        array,
+    ];
+    let batch = arrow::array::RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+    let partitions = vec![vec![batch.slice(0, 2)], vec![batch.slice(2, 2)]];
+    datafusion::datasource::MemTable::try_new(schema, partitions).unwrap()
+}
+
+async fn rows(session: &crate::Session, sql: &str) -> Vec<String> {
+    let run = async { session.sql(sql).await?.collect().await };
+    let batches = run.await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+    let mut lines = vec![];
+    for batch in &batches {
+        let columns: Vec<_> = batch.columns().iter().map(|c| text(c)).collect();
+        for row in 0..batch.num_rows() {
+            let cells: Vec<_> = columns.iter().map(|c| c[row].as_str()).collect();
+            lines.push(cells.join(" | "));
+        }
+    }
+    lines
+}
+
+/// Aggregates and window functions, over every encoding, NULL, no rows, groups and partitions; the
+/// other kinds have their own tests, so that a kind cannot be forgotten.
+#[tokio::test]
+async fn aggregates_and_window_functions() {
+    for function in definitions() {
+        let (order, over) = match &function.evaluate {
+            Evaluate::Aggregate(aggregation) => match aggregation.order {
+                AggregateOrderSensitivity::Insensitive => ("", ""),
+                _ => (" ORDER BY i", ""),
+            },
+            Evaluate::Window(_) => (
+                "",
+                " OVER (ORDER BY i ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
+            ),
+            // `columns_in_every_encoding` and its neighbours; the examples; the tests of joins.
+            Evaluate::Scalar(_) | Evaluate::ScalarOfNull(..) => continue,
+            Evaluate::Table(_) | Evaluate::JoinCondition => continue,
+        };
+        let aggregate = over.is_empty();
+        for parameters in function.signatures {
+            let call = sql_call(function, parameters, order) + over;
+            let value = match function.returns {
+                Returns::Geometry(_) => format!("ST_AsText({call})"),
+                _ => call,
+            };
+            let mut first: Option<Vec<Vec<String>>> = None;
+            for encoding in ENCODINGS {
+                for threads in [1, 3] {
+                    let session = crate::SessionBuilder::new()
+                        .threads(threads)
+                        .build()
+                        .unwrap();
+                    let table = Arc::new(table(encoding));
+                    session.context().register_table("t", table).unwrap();
+                    let mut answers = vec![];
+                    let group = if aggregate {
+                        " GROUP BY k ORDER BY k"
+                    } else {
+                        " ORDER BY i"
+                    };
+                    let key = if aggregate { "k" } else { "i" };
+                    answers.push(
+                        rows(&session, &format!("SELECT {key}, {value} FROM t{group}")).await,
+                    );
+                    // The only row of this group is NULL.
+                    let of_null =
+                        rows(&session, &format!("SELECT {value} FROM t WHERE k = 2")).await;
+                    assert_eq!(of_null, ["NULL"], "{value} {encoding:?}");
+                    let of_none =
+                        rows(&session, &format!("SELECT {value} FROM t WHERE k = 3")).await;
+                    assert_eq!(
+                        of_none.len(),
+                        usize::from(aggregate),
+                        "{value} {encoding:?}"
+                    );
+                    assert!(
+                        of_none.iter().all(|row| row == "NULL"),
+                        "{value} {encoding:?}"
+                    );
+                    if aggregate {
+                        answers.push(rows(&session, &format!("SELECT {value} FROM t")).await);
+                    }
+                    match &first {
+                        None => first = Some(answers),
+                        Some(first) => {
+                            assert_eq!(&answers, first, "{value} {encoding:?} {threads}")
+                        }
+                    }
+                }
+            }
+        }
+        // Wrong arguments show the signatures here as well.
+        let session = crate::Session::try_new().unwrap();
+        let wrong = format!(
+            "SELECT {}(true, true, true, true, true, true, true){over} FROM (SELECT 1 AS i)",
+            function.name
+        );
+        let message = session.sql(&wrong).await.unwrap_err().to_string();
+        assert!(message.contains("fit no signature"), "{wrong}: {message}");
+    }
 }
