@@ -34,17 +34,3 @@ fn all_functions() {
     let markdown = run(&["functions", "--format", "markdown"]);
     assert!(markdown.contains("\n### ST_Within\n"));
 }
-
-#[test]
-fn an_alignment_of_two_crs_is_told() {
-    let fixture = Fixture::new();
-    assert_cmd_snapshot!(
-        "crs_aligned",
-        fixture.run(&[
-            "query",
-            "SET geoflow.crs_mismatch = 'transform'; \
-             SELECT ST_Distance(a.g, b.g) < 1 AS near FROM (SELECT ST_Point(385700.42, 6672126.74, 3067) AS g) a, \
-             (SELECT ST_Point(24.94, 60.17, 4326) AS g) b",
-        ])
-    );
-}

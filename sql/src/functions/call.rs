@@ -45,7 +45,7 @@ impl<'a> Call<'a> {
         };
         let null = |value: &ColumnarValue| match value {
             ColumnarValue::Scalar(value) => value.is_null(),
-            ColumnarValue::Array(_) => false,
+            ColumnarValue::Array(values) => values.data_type() == &DataType::Null,
         };
         if strict && args.args.iter().any(null) {
             let null = ScalarValue::try_from(args.return_field.data_type())?;
