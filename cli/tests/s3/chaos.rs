@@ -38,6 +38,7 @@ fn number(name: &str, default: u64) -> u64 {
     set.unwrap_or(default)
 }
 
+#[ignore = "takes minutes: cargo test --workspace --test s3 exactly_once -- --ignored"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exactly_once_or_not_at_all() -> Result<()> {
     let server = Server::start().await?;

@@ -65,7 +65,7 @@ const STATEMENTS: [(&str, bool); 29] = [
         true,
     ),
     (
-        "SELECT l.id, r.id AS r FROM {l} l JOIN {r} r ON ST_KNN(l.geometry, r.geometry, 2)",
+        "SELECT l.id, ST_Distance(l.geometry, r.geometry) AS d FROM {l} l JOIN {r} r ON ST_KNN(l.geometry, r.geometry, 2)",
         true,
     ),
     (
