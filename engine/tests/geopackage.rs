@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use arrow::datatypes::{Date32Type, Float64Type, Int32Type};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use geoflow_engine::ErrorKind;
