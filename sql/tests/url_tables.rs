@@ -214,7 +214,14 @@ async fn what_is_not_there_is_named() {
     );
     let gpkg = dir.path().join("a.gpkg");
     fs::write(&gpkg, "SQLite format 3").unwrap();
-    assert!(failure(gpkg.display()).await.contains("ogr2ogr"));
+    assert!(
+        failure(gpkg.display())
+            .await
+            .contains("is no GeoPackage: it is no SQLite database")
+    );
+    let fgb = dir.path().join("a.fgb");
+    fs::write(&fgb, "fgb").unwrap();
+    assert!(failure(fgb.display()).await.contains("ogr2ogr"));
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ pub(crate) enum JobCommand {
     /// Show how a statement is cut, and what that costs; nothing runs
     Plan(PlanArgs),
     /// Run a statement as many tasks, and commit what they write once all are done
-    Submit(SubmitArgs),
+    Submit(Box<SubmitArgs>),
     /// List jobs
     List(ListArgs),
     /// Show a job

@@ -29,7 +29,13 @@ pub(crate) struct QueryArgs {
     pub(crate) sql: Option<String>,
 
     /// SQL to run, may be given several times, all in one session
-    #[arg(short, long = "command", value_name = "SQL", conflicts_with = "file")]
+    #[arg(
+        short,
+        long = "command",
+        value_name = "SQL",
+        conflicts_with = "file",
+        allow_hyphen_values = true // SQL may begin with a comment
+    )]
     pub(crate) command: Vec<String>,
 
     /// File with SQL to run; - is standard input

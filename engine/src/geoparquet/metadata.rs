@@ -410,7 +410,7 @@ mod tests {
                 "primary column \"g\"",
             ),
             (r#"{"version": "0.4.0", "geometry": 1}"#, "0.4.0 is a draft"),
-            (r#"{"version": "2.0.0"}"#, "\"2.0.0\" is not supported"),
+            (r#"{"version": "3.0.0"}"#, "\"3.0.0\" is not supported"),
             (r#"{"version": "one"}"#, "\"one\" is not supported"),
             (
                 r#"{"version": 1, "primary_column": "g", "columns": {}}"#,

@@ -48,7 +48,7 @@ pub(super) struct FileBuilder<W: Write + Send> {
 enum State<W: Write + Send> {
     /// How geometry is stored depends on rows that are still to come.
     Undecided(Option<W>),
-    Open(OpenFile<W>),
+    Open(Box<OpenFile<W>>),
 }
 
 struct OpenFile<W: Write + Send> {
@@ -66,7 +66,7 @@ impl<W: Write + Send> FileBuilder<W> {
         let plan = WritePlan::new(schema, options, None)?;
         let state = match plan.is_undecided() {
             true => State::Undecided(Some(out)),
-            false => State::Open(OpenFile::try_new(out, plan, options)?),
+            false => State::Open(Box::new(OpenFile::try_new(out, plan, options)?)),
         };
         Ok(Self {
             input: Arc::new(schema.clone()),
@@ -200,7 +200,7 @@ impl<W: Write + Send> FileBuilder<W> {
             .ok_or_else(|| Error::Internal("a file is opened twice".into()))?;
         let found = found_types(&self.input, &self.options, rows)?;
         let plan = WritePlan::new(&self.input, &self.options, Some(&found))?;
-        self.state = State::Open(OpenFile::try_new(out, plan, &self.options)?);
+        self.state = State::Open(Box::new(OpenFile::try_new(out, plan, &self.options)?));
         Ok(())
     }
 }

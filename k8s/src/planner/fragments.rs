@@ -392,5 +392,6 @@ fn add_group(files: &mut Vec<FileSlice>, group: &Group) {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 #[path = "fragments_tests.rs"]
 mod tests;

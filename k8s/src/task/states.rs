@@ -34,10 +34,13 @@ pub(super) fn insert_states(
     })
 }
 
+/// What stands in place of a node.
+type Replacement<'a> = dyn Fn(&Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> + 'a;
+
 fn replace_at(
     node: &Arc<dyn ExecutionPlan>,
     path: &[usize],
-    make: &dyn Fn(&Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>,
+    make: &Replacement<'_>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let Some((&at, rest)) = path.split_first() else {
         return make(node);

@@ -68,7 +68,7 @@ async fn write(dir: &Path, name: &str, rows: &str, rng: &mut StdRng) -> Result<(
     let group = rng.random_range(5..80);
     let sql = format!(
         "COPY (SELECT column1 AS id, column2 AS k, ST_GeomFromText(CAST(column3 AS VARCHAR)) AS geometry FROM (VALUES {rows})) \
-         TO '{}' OPTIONS ('format.max_row_group_size' '{group}')",
+         TO '{}' OPTIONS ('format.max_row_group_size' '{group}', 'if_exists' 'overwrite')",
         dir.join(format!("{name}.parquet")).display()
     );
     session.sql(&sql).await?.collect().await?;

@@ -100,11 +100,6 @@ impl MockServer {
         self.lock().watch_ends_after = Some(changes);
     }
 
-    /// Events of a recording, about the Job of that name.
-    pub(crate) fn events(&self, events: Vec<Value>) {
-        self.lock().events = events;
-    }
-
     /// The bodies that Jobs were created from.
     pub(crate) fn created(&self) -> Vec<Value> {
         self.lock().created.clone()

@@ -52,9 +52,13 @@ async fn a_server_that_stumbles_is_asked_again() {
 async fn a_right_that_is_taken_away_ends_the_run() {
     let fixture = Fixture::new(&["pending-memory"]).await;
     let refused = crate::mock::recorded_error("forbidden-list");
-    fixture
-        .server
-        .fault(Method::GET, "/pods watch=true", refused);
+    // The right stays away: a request that is given up for other news is sent again.
+    for _ in 0..10 {
+        let refused = refused.clone();
+        fixture
+            .server
+            .fault(Method::GET, "/pods watch=true", refused);
+    }
     let error = fixture.run().await.ended.unwrap_err();
     assert!(error.to_string().contains("may not list"), "{error}");
 }

@@ -22,10 +22,6 @@ use super::planning;
 
 /// One argument.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a call has a handful of arguments, and most are geometries"
-)]
 pub(super) enum Arg {
     Geometry(GeometryArg),
     /// Where the lists begin and end among the values.

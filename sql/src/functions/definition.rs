@@ -52,10 +52,17 @@ pub(super) enum Evaluate {
     /// A value for each row that depends on the rows of its window.
     Window(fn(PartitionEvaluatorArgs<'_>) -> Result<Box<dyn PartitionEvaluator>>),
     /// A table, in `FROM`.
+    #[expect(
+        dead_code,
+        reason = "no table function yet; the reference and the registry know them"
+    )]
     Table(fn() -> Arc<dyn TableFunctionImpl>),
     /// A condition of a join, which is planned and never evaluated.
     JoinCondition,
 }
+
+/// Makes the accumulator of many groups.
+pub(super) type MakeGroups = fn(AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>>;
 
 /// How rows become one value. States and values are geometries as `BinaryView` if the
 /// function [`Returns::Geometry`].
@@ -66,7 +73,7 @@ pub(super) struct Aggregation {
     /// For one group.
     pub(super) accumulator: fn(AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>>,
     /// For many groups at once.
-    pub(super) groups: Option<fn(AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>>>,
+    pub(super) groups: Option<MakeGroups>,
     /// Whether the order of rows (`ORDER BY` within the call) matters.
     pub(super) order: AggregateOrderSensitivity,
 }

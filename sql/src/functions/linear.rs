@@ -355,7 +355,7 @@ fn segmentize(call: &Call<'_>) -> Result<ArrayRef> {
     let (geometry, longest) = (call.geometry(0)?, call.number(1)?);
     call.binaries(|row, out| {
         let longest = longest(row);
-        if !(longest > 0.0) {
+        if longest.is_nan() || longest <= 0.0 {
             return Err(call.invalid(
                 row,
                 format!("the length {longest} of edges must be positive"),

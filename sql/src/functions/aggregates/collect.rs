@@ -36,7 +36,7 @@ pub(in crate::functions) fn collect(
     let count = write_count(0, out);
     let mut n = 0;
     let mut odd = None;
-    while let Some(part) = parts.next() {
+    for part in &mut *parts {
         match part {
             Part::Point(x, y) => {
                 write_point(x, y, out);
