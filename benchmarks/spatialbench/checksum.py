@@ -7,6 +7,8 @@ changed places. `same` compares those two within TOLERANCE of the sum of magnitu
 """
 
 import hashlib
+import json
+import sys
 
 import numpy
 import pyarrow
@@ -110,3 +112,16 @@ def same(one, other):
         if place != other_place or abs(total - other_total) > allowed or abs(weighted - other_weighted) > allowed:
             return False
     return True
+
+
+def read_arrow(path):
+    with pyarrow.memory_map(str(path)) as source:
+        try:
+            return pyarrow.ipc.open_file(source).read_all()
+        except pyarrow.ArrowInvalid:
+            source.seek(0)
+            return pyarrow.ipc.open_stream(source).read_all()
+
+
+if __name__ == "__main__":
+    print(json.dumps(signature(read_arrow(sys.argv[1]))))
