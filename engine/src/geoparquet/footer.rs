@@ -77,11 +77,7 @@ pub async fn read_footer(
     Ok(footer)
 }
 
-/// The footer of `object` if it is in the cache, and still the object's.
-pub(super) fn cached(
-    cache: &FileMetadataCache,
-    object: &ObjectMeta,
-) -> Option<Arc<ParquetMetaData>> {
+fn cached(cache: &FileMetadataCache, object: &ObjectMeta) -> Option<Arc<ParquetMetaData>> {
     let entry = cache.get(&object.location)?;
     if !entry.is_valid_for(object) {
         return None;
