@@ -11,7 +11,7 @@ use geo_types::Coord;
 use super::intersects::intersects;
 use super::matrix::Location;
 use super::orient::{Meet, meet, on_segment, orient};
-use super::shape::{Kind, Shape};
+use super::shape::{FEW_EDGES, Kind, Shape, locate_in_ring};
 use crate::geometry::Bounds;
 
 /// Relative slack within which bounds do not decide: far above what rounding can do.
@@ -55,10 +55,12 @@ pub(crate) fn point_segment(p: Coord<f64>, a: Coord<f64>, b: Coord<f64>) -> f64 
         return point_segment_extreme(p, a, b);
     }
     if along <= 0.0 {
-        return point_point(p, a);
+        return beside_end(p, a, b, along);
     }
-    if along >= square {
-        return point_point(p, b);
+    // Seen from `b`, as a point next to it vanishes in the rounding of a distance from a far `a`.
+    let beyond = (p.x - b.x) * dx + (p.y - b.y) * dy;
+    if beyond >= 0.0 {
+        return beside_end(p, b, a, beyond);
     }
     // Along an axis there is nothing to round.
     if dx == 0.0 {
@@ -68,6 +70,16 @@ pub(crate) fn point_segment(p: Coord<f64>, a: Coord<f64>, b: Coord<f64>) -> f64 
         return (p.y - a.y).abs();
     }
     orient(a, b, p).abs() / square.sqrt()
+}
+
+/// The distance of `p` from the end `near` of a segment, past which it is by `past`.
+#[inline]
+fn beside_end(p: Coord<f64>, near: Coord<f64>, far: Coord<f64>, past: f64) -> f64 {
+    // A product that has left the range of f64 says nothing about where `p` is.
+    if past.abs() < 1e-290 && on_segment(near, far, p) {
+        return 0.0;
+    }
+    point_point(p, near)
 }
 
 /// As above, for segments so long or so short that squares leave the range of f64.
@@ -195,57 +207,88 @@ fn few_edges_nearest(p: Coord<f64>, shape: &Shape) -> f64 {
         .try_fold(f64::INFINITY, |least, chain| {
             chain_nearest(p, &shape.coords[shape.chain(chain)], least)
         })
-        .map_or_else(|| each_edge_nearest(p, shape), f64::sqrt)
+        .map_or_else(|| each_edge_nearest(p, shape.segments()), f64::sqrt)
+}
+
+/// The distance of a point from an area bounded by one ring of few edges, as [`point_nearest`] gives it.
+#[inline]
+pub(super) fn ring_nearest(p: Coord<f64>, ring: &[Coord<f64>], bounds: &Bounds) -> f64 {
+    if bounds.contains(&Bounds::point(p.x, p.y)) && locate_in_ring(p, ring) != Location::Exterior {
+        return 0.0;
+    }
+    let segments = || ring.windows(2).map(|edge| (edge[0], edge[1]));
+    chain_nearest(p, ring, f64::INFINITY)
+        .map_or_else(|| each_edge_nearest(p, segments()), f64::sqrt)
 }
 
 /// The square of the distance of a point from a chain, or `least` if that is less. `None` where
 /// squares leave the range in which they stand for distances.
+///
+/// A first look, without a branch, measures all edges to within a rounding error; only the few that may be the
+/// nearest are measured as [`point_segment`] does.
 #[inline]
-fn chain_nearest(p: Coord<f64>, chain: &[Coord<f64>], mut least: f64) -> Option<f64> {
+fn chain_nearest(p: Coord<f64>, chain: &[Coord<f64>], least: f64) -> Option<f64> {
     // The root of a number's square is the number, as long as the square is within the range of
     // `f64`, so squares of distances can be compared in their place.
     let usual = |v: f64| (1e-140..1e140).contains(&v);
-    let (&first, rest) = chain.split_first()?;
-    let mut a = first;
-    let (mut ax, mut ay) = (p.x - a.x, p.y - a.y);
-    let mut from_a = ax * ax + ay * ay;
-    if !usual(from_a) {
+    let mut rough = [0.0; FEW_EDGES];
+    let edges = chain.len().checked_sub(1)?;
+    let rough = rough.get_mut(..edges)?;
+    let (mut closest, mut all_usual) = (f64::INFINITY, true);
+    for (rough, edge) in rough.iter_mut().zip(chain.windows(2)) {
+        let (ax, ay) = (p.x - edge[0].x, p.y - edge[0].y);
+        let (dx, dy) = (edge[1].x - edge[0].x, edge[1].y - edge[0].y);
+        let (from_a, square) = (ax * ax + ay * ay, dx * dx + dy * dy);
+        let along = ((ax * dx + ay * dy) / square).clamp(0.0, 1.0);
+        let (ex, ey) = (ax - along * dx, ay - along * dy);
+        let (apart, blur) = (ex * ex + ey * ey, BLUR * (from_a + square));
+        all_usual &= usual(from_a) & usual(square);
+        *rough = apart - blur;
+        closest = closest.min(apart + blur);
+    }
+    let last = *chain.last()?;
+    let from_last = (p.x - last.x).powi(2) + (p.y - last.y).powi(2);
+    if !(all_usual && usual(from_last)) {
         return None;
     }
-    for &b in rest {
-        let (dx, dy) = (b.x - a.x, b.y - a.y);
-        let (bx, by) = (p.x - b.x, p.y - b.y);
-        let along = ax * dx + ay * dy;
-        let square = dx * dx + dy * dy;
-        let from_b = bx * bx + by * by;
-        if !(usual(square) && usual(from_b)) {
-            return None;
-        }
-        if along <= 0.0 {
-            least = least.min(from_a);
-        } else if along >= square {
-            least = least.min(from_b);
-        } else if dx == 0.0 {
-            least = least.min(ax * ax);
-        } else if dy == 0.0 {
-            least = least.min(ay * ay);
-        } else {
-            let area = orient(a, b, p).abs();
-            // Else clearly farther: neither division nor root is needed to see it.
-            if area * area <= least * square * SLACK {
-                let distance = area / square.sqrt();
-                least = least.min(distance * distance);
-            }
-        }
-        (a, ax, ay, from_a) = (b, bx, by, from_b);
+    let reach = closest.min(least);
+    let near = rough.iter().zip(chain.windows(2));
+    let near = near.filter(|(rough, _)| **rough <= reach);
+    let found = near.fold(least, |least, (_, edge)| {
+        least.min(edge_square(p, edge[0], edge[1]))
+    });
+    usual(found).then_some(found)
+}
+
+/// What rounding can do to a first look at a distance, relative to the squares that go into it, many times over.
+const BLUR: f64 = 1e-13;
+
+/// The square of [`point_segment`], where squares are usual numbers.
+#[inline]
+fn edge_square(p: Coord<f64>, a: Coord<f64>, b: Coord<f64>) -> f64 {
+    let (ax, ay) = (p.x - a.x, p.y - a.y);
+    let (bx, by) = (p.x - b.x, p.y - b.y);
+    let (dx, dy) = (b.x - a.x, b.y - a.y);
+    if ax * dx + ay * dy <= 0.0 {
+        ax * ax + ay * ay
+    } else if bx * dx + by * dy >= 0.0 {
+        bx * bx + by * by
+    } else if dx == 0.0 {
+        ax * ax
+    } else if dy == 0.0 {
+        ay * ay
+    } else {
+        let distance = orient(a, b, p).abs() / (dx * dx + dy * dy).sqrt();
+        distance * distance
     }
-    usual(least).then_some(least)
 }
 
 #[cold]
-fn each_edge_nearest(p: Coord<f64>, shape: &Shape) -> f64 {
-    shape
-        .segments()
+fn each_edge_nearest(
+    p: Coord<f64>,
+    segments: impl Iterator<Item = (Coord<f64>, Coord<f64>)>,
+) -> f64 {
+    segments
         .map(|(a, b)| point_segment(p, a, b))
         .fold(f64::INFINITY, f64::min)
 }
@@ -306,4 +349,33 @@ fn segment_segment(a1: Coord<f64>, a2: Coord<f64>, b1: Coord<f64>, b2: Coord<f64
         .min(point_segment(a2, b1, b2))
         .min(point_segment(b1, a1, a2))
         .min(point_segment(b2, a1, a2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(x: f64, y: f64) -> Coord<f64> {
+        Coord { x, y }
+    }
+
+    /// One end so far, or the point so near the other, that a product of differences rounds the point away.
+    #[test]
+    fn a_point_on_a_segment_is_at_no_distance() {
+        for (p, a, b) in [
+            (at(1.0, 4.0), at(1e17, 4.0), at(0.0, 4.0)),
+            (at(1.0, 1.0), at(1e17, 1e17), at(0.0, 0.0)),
+            (at(1e-300, 0.0), at(0.0, 0.0), at(1e-10, 0.0)),
+            (at(5e-324, 5e-324), at(0.0, 0.0), at(1.0, 1.0)),
+        ] {
+            for (a, b) in [(a, b), (b, a)] {
+                assert_eq!(point_segment(p, a, b), 0.0, "{p:?} {a:?} {b:?}");
+            }
+        }
+        // Beside it, and past either end.
+        let (a, b) = (at(1e17, 4.0), at(0.0, 4.0));
+        assert_eq!(point_segment(at(1.0, 7.0), a, b), 3.0);
+        assert_eq!(point_segment(at(-3.0, 8.0), a, b), 5.0);
+        assert_eq!(point_segment(at(-3.0, 8.0), b, a), 5.0);
+    }
 }

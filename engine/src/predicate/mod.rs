@@ -42,6 +42,7 @@ pub use arrays::{
 pub use distance::length;
 pub use matrices::{MatrixPattern, relate_row};
 pub use matrix::Matrix;
+pub use nearest::ring_distance;
 pub use options::{Build, PrepareOptions};
 pub use prepared::{PreparedSet, RefineStats};
 pub use probe::{Distances, ProbeBatch};

@@ -1,12 +1,37 @@
 //! Distances for a search of nearest geometries.
 
+use geo_types::Coord;
+
 use super::decoded::Decoded;
-use super::distance::{parts_nearest, point_nearest, point_point};
+use super::distance::{parts_nearest, point_nearest, point_point, ring_nearest};
 use super::probe::check_row;
+use super::shape::Kind;
 use super::{PreparedSet, ProbeBatch};
 use crate::Result;
+use crate::geometry::Bounds;
+
+/// The distance of a point from the polygon that [`PreparedSet::few_edged_ring`] gave the ring of, and whose rectangle
+/// is `bounds`; to the last bit that of [`PreparedSet::distance`].
+#[inline]
+pub fn ring_distance(p: Coord<f64>, ring: &[Coord<f64>], bounds: &Bounds) -> f64 {
+    ring_nearest(p, ring, bounds)
+}
 
 impl PreparedSet {
+    /// The vertices of a polygon of the set that has one ring of few edges, and has been prepared: who
+    /// asks for its distance from many points may keep a copy of them close by.
+    pub fn few_edged_ring(&self, row: u32) -> Option<&[Coord<f64>]> {
+        let row = check_row(row, self.len()).ok()?;
+        match self.prepared(row)? {
+            Decoded::One(shape)
+                if shape.kind == Kind::Area && shape.chain_count() == 1 && shape.is_small() =>
+            {
+                shape.coords.get(shape.chain(0))
+            }
+            _ => None,
+        }
+    }
+
     /// The distance of a geometry of the set from one of `other`; infinite if either is NULL or
     /// EMPTY. Where it is greater than `limit`, any value above `limit` may be returned.
     ///

@@ -60,7 +60,7 @@ pub(crate) struct Shape {
 /// Looks at all edges that cost about as much as an index does.
 const SCANS_PER_INDEX: u32 = 8;
 /// Edges up to which looking at all is as good as an index.
-const FEW_EDGES: usize = 24;
+pub(crate) const FEW_EDGES: usize = 24;
 
 impl Shape {
     /// Takes points, at least one.
@@ -243,11 +243,8 @@ impl Shape {
             },
             Kind::Area => {
                 let mut inside = false;
-                match self.any_edge_at(p.y, |a, b| passes(a, b, p, &mut inside)) {
-                    true => Location::Boundary,
-                    false if inside => Location::Interior,
-                    false => Location::Exterior,
-                }
+                let on_edge = self.any_edge_at(p.y, |a, b| passes(a, b, p, &mut inside));
+                located(on_edge, inside)
             }
         }
     }
@@ -361,6 +358,23 @@ fn add(count: &AtomicU32, more: usize) -> u32 {
 
 fn find(sorted: &[Coord<f64>], p: Coord<f64>) -> bool {
     sorted.binary_search_by(|c| compare(*c, p)).is_ok()
+}
+
+fn located(on_edge: bool, inside: bool) -> Location {
+    match on_edge {
+        true => Location::Boundary,
+        false if inside => Location::Interior,
+        false => Location::Exterior,
+    }
+}
+
+/// Where `p` lies in the area of one ring, exactly.
+#[inline]
+pub(super) fn locate_in_ring(p: Coord<f64>, ring: &[Coord<f64>]) -> Location {
+    let mut inside = false;
+    let mut edges = ring.windows(2);
+    let on_edge = edges.any(|edge| passes(edge[0], edge[1], p, &mut inside));
+    located(on_edge, inside)
 }
 
 /// One step of ray crossing, the ray running from `p` towards greater x. Flips `inside` where the
