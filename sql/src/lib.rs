@@ -18,6 +18,7 @@ pub mod object_store;
 mod operators;
 mod session;
 mod show;
+mod split;
 pub mod url_table;
 
 pub use dialect::dialect;

@@ -7,6 +7,7 @@ use datafusion::common::plan_err;
 use datafusion::dataframe::DataFrame;
 use datafusion::error::Result;
 use datafusion::execution::FunctionRegistry;
+use datafusion::execution::cache::cache_manager::FileMetadataCache;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -33,6 +34,7 @@ use crate::list_aggregates::ListAggregates;
 use crate::object_store::LazyObjectStoreRegistry;
 use crate::operators::SpatialOperators;
 use crate::show;
+use crate::split::SplitRule;
 use crate::url_table::{ParquetTableFactory, enable_url_tables};
 
 /// How many of the greatest memory users an out-of-memory message names.
@@ -113,9 +115,11 @@ impl SessionBuilder {
         }
 
         let notices = Notices::default();
+        let runtime = Arc::new(runtime.build()?);
+        let footers = runtime.cache_manager.get_file_metadata_cache();
         let mut state = SessionStateBuilder::new()
             .with_config(config)
-            .with_runtime_env(Arc::new(runtime.build()?))
+            .with_runtime_env(runtime)
             .with_default_features()
             .with_table_factory(
                 "PARQUET".to_owned(),
@@ -125,7 +129,7 @@ impl SessionBuilder {
             .with_analyzer_rules(analyzer_rules(&notices))
             .with_optimizer_rules(logical_rules())
             .with_query_planner(Arc::new(SpatialQueryPlanner::default()))
-            .with_physical_optimizer_rules(physical_rules())
+            .with_physical_optimizer_rules(physical_rules(footers))
             .build();
         state.register_expr_planner(Arc::new(SpatialOperators::default()))?;
         state.register_expr_planner(Arc::new(ListAggregates::default()))?;
@@ -159,9 +163,12 @@ fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 
 /// DataFusion's physical rules, between the one that makes spatial joins and the one that connects
 /// them with scans, and the one that says why hash joins with a spatial condition stay.
-fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+fn physical_rules(
+    footers: Arc<FileMetadataCache>,
+) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     rules.insert(0, Arc::new(SpatialJoinRule::new()));
+    rules.push(Arc::new(SplitRule { footers }));
     rules.push(Arc::new(SpatialPruningRule::new()));
     rules.push(Arc::new(JoinStrategyRule::new()));
     rules

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use datafusion::datasource::physical_plan::parquet::CachedParquetMetaData;
+use datafusion::datasource::physical_plan::parquet::metadata::CachedParquetMetaData;
 use datafusion::error::DataFusionError;
 use datafusion::execution::cache::cache_manager::{CachedFileMetadataEntry, FileMetadataCache};
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
@@ -77,7 +77,11 @@ pub async fn read_footer(
     Ok(footer)
 }
 
-fn cached(cache: &FileMetadataCache, object: &ObjectMeta) -> Option<Arc<ParquetMetaData>> {
+/// The footer of `object` if it is in the cache, and still the object's.
+pub(super) fn cached(
+    cache: &FileMetadataCache,
+    object: &ObjectMeta,
+) -> Option<Arc<ParquetMetaData>> {
     let entry = cache.get(&object.location)?;
     if !entry.is_valid_for(object) {
         return None;

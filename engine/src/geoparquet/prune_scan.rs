@@ -65,7 +65,7 @@ pub fn prune_fields(scan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPl
 }
 
 /// A scan of files that does not stop after a number of rows.
-fn file_scan(scan: &Arc<dyn ExecutionPlan>) -> Option<&FileScanConfig> {
+pub(super) fn file_scan(scan: &Arc<dyn ExecutionPlan>) -> Option<&FileScanConfig> {
     let exec = scan.downcast_ref::<DataSourceExec>()?;
     let config = exec.data_source().downcast_ref::<FileScanConfig>()?;
     config.limit.is_none().then_some(config)

@@ -4,6 +4,7 @@
 mod counting;
 mod layouts;
 mod pages;
+mod splitting;
 
 use std::sync::Arc;
 
