@@ -26,8 +26,8 @@ use geoflow_engine::options::GeoflowOptions;
 use crate::dialect::dialect;
 use crate::functions;
 use crate::join::{
-    JoinStrategyRule, NearestJoinRule, SpatialJoinRule, SpatialPruningRule, SpatialQueryPlanner,
-    nearest_function,
+    JoinStrategyRule, NearestDistanceRule, NearestJoinRule, SpatialJoinRule, SpatialPruningRule,
+    SpatialQueryPlanner, nearest_function,
 };
 use crate::labels::{GeometryRule, GeometryTypes, Notices, bare_function, hide_labels};
 use crate::list_aggregates::ListAggregates;
@@ -158,6 +158,7 @@ fn analyzer_rules(notices: &Notices) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>>
 fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
     rules.insert(0, Arc::new(NearestJoinRule::new()));
+    rules.insert(1, Arc::new(NearestDistanceRule::default()));
     rules
 }
 

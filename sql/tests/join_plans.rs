@@ -138,6 +138,23 @@ async fn nearest_neighbours_are_a_join() {
     );
 }
 
+/// A distance that the join has measured is a column of it, whichever way it is asked for; geometries are not gathered.
+#[tokio::test]
+async fn distances_of_the_nearest_are_a_column() {
+    assert_joins!(
+        "nearest_distance",
+        "SELECT k.name, avg(ST_Distance(c.geometry, k.geometry)) FROM us_counties k \
+         JOIN cities c ON ST_KNN(k.geometry, c.geometry, 3) \
+         WHERE ST_Distance(k.geometry, c.geometry) > 0 GROUP BY k.name"
+    );
+    // Of other geometries it is not.
+    assert_joins!(
+        "nearest_other_distance",
+        "SELECT k.name, ST_Distance(ST_Centroid(k.geometry), c.geometry) FROM us_counties k \
+         JOIN cities c ON ST_KNN(k.geometry, c.geometry, 3)"
+    );
+}
+
 #[tokio::test]
 async fn what_no_index_serves_is_left_alone() {
     assert_joins!(

@@ -12,12 +12,12 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use datafusion::common::JoinSide;
 use datafusion::error::Result;
 
 use super::build::BuildSide;
 use super::metrics::ProbeMetrics;
 use super::probe::{Pairs, Probing, Scratch, Search};
+use super::residual::{Beside, Residual};
 use super::roles::Roles;
 use super::source::skip_invalid;
 use crate::geometry::InvalidPolicy;
@@ -27,10 +27,11 @@ use crate::geometry::InvalidPolicy;
 pub(super) struct AnyOf {
     /// At least one.
     pub conditions: Vec<Probing>,
-    pub probe_side: JoinSide,
     pub roles: Roles,
     pub metrics: ProbeMetrics,
     pub invalid: InvalidPolicy,
+    /// What must hold beside any of the conditions.
+    pub residual: Option<Residual>,
 }
 
 /// A batch of the probe side.
@@ -92,7 +93,7 @@ impl AnyOf {
     }
 
     /// Finds and decides the next candidates. `pairs` is cleared, then holds pairs that satisfy
-    /// a condition; `false` when the batch is used up.
+    /// a condition and the residual; `false` when the batch is used up.
     pub(super) fn advance(
         &self,
         rows: &mut ProbeRows,
@@ -101,13 +102,19 @@ impl AnyOf {
         pairs: &mut Pairs,
     ) -> Result<bool> {
         let ProbeRows {
+            batch,
             matched,
             searches,
             turn,
-            ..
         } = rows;
         while let Some(condition) = self.conditions.get(*turn) {
-            if condition.advance(&mut searches[*turn], matched, build, scratch, pairs)? {
+            let search = &mut searches[*turn];
+            let beside = self.residual.as_ref().map(|residual| Beside {
+                residual,
+                build: &build.batch,
+                probe: batch,
+            });
+            if condition.advance(search, matched, build, beside, scratch, pairs)? {
                 // Where rows are marked and not put out, it does no harm to mark one twice.
                 if self.roles.emits_pairs() {
                     for (earlier, search) in self.conditions[..*turn].iter().zip(&*searches) {

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{JoinSide, JoinType, Statistics, project_schema};
+use datafusion::common::{ColumnStatistics, JoinSide, JoinType, Statistics, project_schema};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::expressions::Column;
@@ -36,6 +36,7 @@ use super::metrics::{BuildMetrics, ProbeMetrics};
 use super::on::{JoinPredicate, SpatialOn};
 use super::output::OutputBuilder;
 use super::probe::Probing;
+use super::residual::Residual;
 use super::roles::{Role, Roles};
 use super::source::GeometrySource;
 use super::spill::ProbeInputs;
@@ -68,6 +69,8 @@ pub struct SpatialJoinExec {
     bounds_filter: Option<Arc<BoundsFilter>>,
     /// Why the join is by index, where it could have been by hash.
     reason: Option<Arc<str>>,
+    /// The column of distances behind those of the inputs.
+    distance: Option<FieldRef>,
 }
 
 impl SpatialJoinExec {
@@ -85,7 +88,33 @@ impl SpatialJoinExec {
         build_side: JoinSide,
         projection: Option<Vec<usize>>,
     ) -> Result<Self> {
-        let (join_schema, columns) = build_join_schema(&left.schema(), &right.schema(), &join_type);
+        Self::make(
+            left, right, on, filter, join_type, build_side, projection, None,
+        )
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a join is made of")]
+    fn make(
+        left: Arc<dyn ExecutionPlan>,
+        right: Arc<dyn ExecutionPlan>,
+        on: SpatialOn,
+        filter: Option<JoinFilter>,
+        join_type: JoinType,
+        build_side: JoinSide,
+        projection: Option<Vec<usize>>,
+        distance: Option<FieldRef>,
+    ) -> Result<Self> {
+        let (mut join_schema, mut columns) =
+            build_join_schema(&left.schema(), &right.schema(), &join_type);
+        if let Some(distance) = &distance {
+            let fields = join_schema.fields().iter().chain([distance]).cloned();
+            join_schema =
+                Schema::new_with_metadata(fields.collect::<Vec<_>>(), join_schema.metadata.clone());
+            columns.push(ColumnIndex {
+                index: 0,
+                side: JoinSide::None,
+            });
+        }
         let join_schema = Arc::new(join_schema);
         let schema = project_schema(&join_schema, projection.as_ref())?;
         let probe = match build_side {
@@ -118,7 +147,24 @@ impl SpatialJoinExec {
             run: RunSlot::default(),
             bounds_filter: None,
             reason: None,
+            distance,
         })
+    }
+
+    /// Puts the distances of the pairs out as a last column, a nullable `Float64` as `field` says: NULL
+    /// where a row has no partner, else to the last bit what `ST_Distance` of the two geometries is.
+    ///
+    /// # Errors
+    /// For any predicate but [`JoinPredicate::Nearest`], and for joins that put out no pairs.
+    pub fn with_distances(mut self, field: FieldRef) -> Result<Self> {
+        let nearest = matches!(self.on.predicate, JoinPredicate::Nearest { .. });
+        if !nearest || !self.roles().emits_pairs() || self.projection.is_some() {
+            return Err(DataFusionError::Internal(
+                "only a join of nearest neighbours knows the distances of its pairs".into(),
+            ));
+        }
+        self.distance = Some(field);
+        self.remake(Arc::clone(&self.left), Arc::clone(&self.right), None)
     }
 
     /// Says, for those who read the plan, why the index finds the pairs and not a hash table.
@@ -236,7 +282,7 @@ impl SpatialJoinExec {
         right: Arc<dyn ExecutionPlan>,
         projection: Option<Vec<usize>>,
     ) -> Result<Self> {
-        let mut join = Self::try_new(
+        let mut join = Self::make(
             left,
             right,
             self.on.clone(),
@@ -244,6 +290,7 @@ impl SpatialJoinExec {
             self.join_type,
             self.build_side,
             projection,
+            self.distance.clone(),
         )?;
         join.bounds_filter = self.bounds_filter.clone();
         join.reason = self.reason.clone();
@@ -283,10 +330,13 @@ impl SpatialJoinExec {
                 .enumerate()
                 .map(condition)
                 .collect::<Result<_>>()?,
-            probe_side,
             roles,
             metrics,
             invalid,
+            residual: match &self.filter {
+                Some(filter) => Some(Residual::new(filter.clone(), &self.on, self.build_side)?),
+                None => None,
+            },
         })
     }
 
@@ -369,6 +419,9 @@ impl DisplayAs for SpatialJoinExec {
         }
         if let Some(filter) = &self.filter {
             write!(f, ", filter={filter}")?;
+        }
+        if let Some(distance) = &self.distance {
+            write!(f, ", distance={}", distance.name())?;
         }
         if let Some(projection) = &self.projection {
             let names: Vec<String> = projection
@@ -456,7 +509,6 @@ impl ExecutionPlan for SpatialJoinExec {
         };
         let parts = JoinParts {
             probing: self.probing(partition, run.expected_rows, &context)?,
-            filter: self.filter.clone(),
             output: OutputBuilder::new(Arc::clone(&schema), columns, self.build_side),
             batch_size: context.session_config().batch_size(),
             schema,
@@ -482,7 +534,14 @@ impl ExecutionPlan for SpatialJoinExec {
         _args: &StatisticsArgs,
     ) -> Result<Arc<Statistics>> {
         let estimate = match inputs {
-            [left, right] => statistics::estimate(left, right, self.join_type),
+            [left, right] => {
+                let mut estimate = statistics::estimate(left, right, self.join_type);
+                if self.distance.is_some() {
+                    let unknown = ColumnStatistics::new_unknown();
+                    estimate.column_statistics.push(unknown);
+                }
+                estimate
+            }
             _ => Statistics::new_unknown(&self.join_schema),
         };
         Ok(Arc::new(estimate.project(self.projection.as_ref())))

@@ -44,6 +44,7 @@ mod on;
 mod output;
 mod probe;
 mod raster;
+mod residual;
 mod roles;
 mod rtree;
 mod source;

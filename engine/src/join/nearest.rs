@@ -17,6 +17,9 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
+use std::ops::Range;
+
+use geo_types::Coord;
 
 use super::rtree::PackedRTree;
 use crate::Result;
@@ -39,9 +42,36 @@ const LEAST_SQUARE: f64 = 1e-280;
 pub(super) struct NearestSearch {
     queue: BinaryHeap<Reverse<Ranked<(u32, u32)>>>,
     bound: Bound,
-    candidates: Vec<(f64, u32, Bounds)>,
+    candidates: Vec<Candidate>,
+    /// Rings of candidates, next to each other.
+    rings: Vec<Coord<f64>>,
+    /// Candidates that one row has to look at.
+    near: Vec<(f64, u32)>,
+    reaches: Vec<f64>,
     best: Vec<(f64, u32)>,
 }
+
+/// The one ring of a polygon of few edges; no vertices for anything else.
+#[derive(Clone, Copy)]
+pub(super) struct Ring<'a> {
+    pub vertices: &'a [Coord<f64>],
+    pub bounds: &'a Bounds,
+}
+
+/// A row that can be among the nearest of a tile.
+#[derive(Debug)]
+struct Candidate {
+    /// The square of its least distance from the tile.
+    from_tile: f64,
+    row: u32,
+    bounds: Bounds,
+    /// Its vertices in `rings`, if it is a polygon of few edges.
+    ring: Range<u32>,
+}
+
+/// So many neighbours are bounded by rectangles before they are measured. For more, keeping the bounds in order costs
+/// more than it saves.
+const BOUNDED: usize = 32;
 
 /// The `k` smallest of the greatest squares seen, the largest of them on top.
 #[derive(Debug, Default)]
@@ -90,12 +120,20 @@ impl<T> Ord for Ranked<T> {
 }
 
 impl NearestSearch {
-    /// Gathers all rows that can be among the `k` nearest of any point of `tile`.
-    pub(super) fn gather(&mut self, tree: &PackedRTree, tile: &Bounds, k: usize) {
+    /// Gathers all rows that can be among the `k` nearest of any point of `tile`. `ring` gives the vertices of rows
+    /// that are polygons of one ring of few edges.
+    pub(super) fn gather<'a>(
+        &mut self,
+        tree: &PackedRTree,
+        tile: &Bounds,
+        k: usize,
+        ring: impl Fn(u32) -> Option<&'a [Coord<f64>]>,
+    ) {
         let Self {
             queue,
             bound,
             candidates,
+            rings,
             ..
         } = self;
         queue.clear();
@@ -117,37 +155,88 @@ impl NearestSearch {
                 match item {
                     None => queue.push(Reverse(Ranked(near, child))),
                     Some(row) => {
-                        candidates.push((near, row, bounds));
+                        candidates.push(Candidate {
+                            from_tile: near,
+                            row,
+                            bounds,
+                            ring: 0..0,
+                        });
                         bound.lower(greatest_square(tile, &bounds), k);
                     }
                 }
             });
         }
-        candidates.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let reach = candidates.partition_point(|(near, ..)| !bound.is_below(*near, k));
+        candidates
+            .sort_unstable_by(|a, b| (a.from_tile.total_cmp(&b.from_tile)).then(a.row.cmp(&b.row)));
+        let reach = candidates.partition_point(|found| !bound.is_below(found.from_tile, k));
         candidates.truncate(reach);
+        rings.clear();
+        for candidate in candidates {
+            let start = rings.len() as u32;
+            rings.extend_from_slice(ring(candidate.row).unwrap_or_default());
+            candidate.ring = start..rings.len() as u32;
+        }
     }
 
     /// The `k` nearest of the gathered rows to one row of the tile, whose rectangle is `bounds`:
-    /// `(distance, row)`, nearest first, ties in the order of rows. `exact` measures a distance;
-    /// it may return infinity for one that is greater than the limit it is given.
+    /// `(distance, row)`, nearest first, ties in the order of rows. `exact` measures a distance from a row, or from its
+    /// ring if that has vertices; it may return infinity for one that is greater than the limit it is given. `k` rows
+    /// are known not to be farther than `limit`, which is infinity if nothing is known.
     pub(super) fn nearest(
         &mut self,
         bounds: &Bounds,
         k: usize,
-        mut exact: impl FnMut(u32, f64) -> Result<f64>,
+        limit: f64,
+        mut exact: impl FnMut(u32, Ring<'_>, f64) -> Result<f64>,
     ) -> Result<&[(f64, u32)]> {
-        let best = &mut self.best;
-        best.clear();
-        let (mut worst, mut too_far) = (f64::INFINITY, f64::INFINITY);
-        for (from_tile, row, candidate) in &self.candidates {
-            if *from_tile > too_far {
+        let Self {
+            candidates,
+            rings,
+            near,
+            reaches,
+            best,
+            ..
+        } = self;
+        // Rectangles first: which candidates can be among the nearest, and how far the nearest can be.
+        let square = |distance: f64| (distance * distance / SLACK).max(LEAST_SQUARE);
+        let mut too_far = square(limit);
+        near.clear();
+        reaches.clear();
+        for (i, candidate) in (0u32..).zip(&*candidates) {
+            if candidate.from_tile > too_far {
                 break;
             }
-            if least_square(bounds, candidate) > too_far {
+            let least = least_square(bounds, &candidate.bounds);
+            if least > too_far {
                 continue;
             }
-            let found = (exact(*row, worst)?, *row);
+            near.push((least, i));
+            if k <= BOUNDED {
+                let greatest = greatest_square(bounds, &candidate.bounds);
+                let at = reaches.partition_point(|&reach| reach <= greatest);
+                if at < k {
+                    reaches.truncate(k - 1);
+                    reaches.insert(at, greatest);
+                }
+                if let Some(reach) = reaches.get(k - 1) {
+                    too_far = too_far.min((reach / SLACK).max(LEAST_SQUARE));
+                }
+            }
+        }
+        best.clear();
+        let mut worst = limit;
+        for &(least, i) in &*near {
+            if least > too_far {
+                continue;
+            }
+            let Candidate {
+                row, ring, bounds, ..
+            } = &candidates[i as usize];
+            let ring = Ring {
+                vertices: &rings[ring.start as usize..ring.end as usize],
+                bounds,
+            };
+            let found = (exact(*row, ring, worst)?, *row);
             let before = |a: &(f64, u32)| a.0.total_cmp(&found.0).then(a.1.cmp(&found.1)).is_lt();
             let at = best.partition_point(before);
             if at >= k {
@@ -157,12 +246,25 @@ impl NearestSearch {
                 best.pop();
             }
             best.insert(at, found);
-            if best.len() == k {
+            if best.len() == k && best[k - 1].0 < worst {
                 worst = best[k - 1].0;
-                too_far = (worst * worst / SLACK).max(LEAST_SQUARE);
+                too_far = too_far.min(square(worst));
             }
         }
         Ok(best)
+    }
+}
+
+/// How far the `k` nearest rows of something in `to` can be, if those of its neighbour in `from` are within `kth`.
+pub(super) fn limit_beside(from: &Bounds, kth: f64, to: &Bounds) -> f64 {
+    let dx = (from.max_x - to.min_x).max(to.max_x - from.min_x);
+    let dy = (from.max_y - to.min_y).max(to.max_y - from.min_y);
+    let limit = (kth + length(dx, dy)) / SLACK;
+    // So small a number has lost digits.
+    if limit < LEAST_SQUARE.sqrt() {
+        f64::INFINITY
+    } else {
+        limit
     }
 }
 
@@ -206,15 +308,21 @@ mod tests {
             let tree = PackedRTree::build(&entries);
             let tile = queries.iter().fold(Bounds::EMPTY, |all, &(x, y)| all.union(&Bounds::point(x, y)));
             let mut search = NearestSearch::default();
-            search.gather(&tree, &tile, k);
+            search.gather(&tree, &tile, k, |_| None);
             for &(x, y) in &queries {
                 let query = Bounds::point(x, y);
                 let distance = |row: u32| least_square(&query, &entries[row as usize].1).sqrt();
                 let mut all: Vec<_> = entries.iter().map(|(row, _)| (distance(*row), *row)).collect();
                 all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
                 all.truncate(k);
-                let found = search.nearest(&query, k, |row, _| Ok(distance(row))).unwrap();
-                prop_assert_eq!(found, &all[..]);
+                let farthest = all.last().filter(|_| all.len() == k).map_or(f64::INFINITY, |far| far.0);
+                for limit in [f64::INFINITY, farthest, farthest * 1.5] {
+                    let found = search.nearest(&query, k, limit, |row, _, limit| {
+                        let distance = distance(row);
+                        Ok(if distance > limit { f64::INFINITY } else { distance })
+                    });
+                    prop_assert_eq!(found.unwrap(), &all[..]);
+                }
             }
         }
     }

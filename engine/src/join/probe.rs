@@ -1,23 +1,26 @@
 //! One batch of the probe side, on its way through index and refinement, under one condition.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch};
 use datafusion::common::JoinSide;
 use datafusion::error::Result;
 use datafusion::physical_expr::PhysicalExprRef;
+use geo_types::Coord;
 
 use super::build::{BuildSide, SpatialIndex, evaluate_distances};
 use super::grid::{Cell, Coverage, is_inside, row_of};
 use super::metrics::ProbeMetrics;
-use super::nearest::{NearestSearch, TILE};
+use super::nearest::{NearestSearch, Ring, TILE, limit_beside};
 use super::on::{JoinDistance, JoinPredicate, SpatialOn};
+use super::residual::{Asked, Beside};
 use super::roles::Roles;
 use super::rtree::HilbertOrder;
 use super::source::GeometrySource;
 use crate::Error;
 use crate::geometry::{Bounds, GeometryArray, InvalidPolicy, set_null};
-use crate::predicate::{Distances, ProbeBatch, RefineStats, SpatialPredicate};
+use crate::predicate::{Distances, ProbeBatch, RefineStats, SpatialPredicate, ring_distance};
 
 /// How many candidates are gathered before they are refined. Enough to spread the cost of a
 /// call, few enough to stay in the second-level cache.
@@ -26,6 +29,12 @@ const CHUNK: usize = 16_384;
 /// Probe rows that are sorted together for a search of nearest rows: the more there are, the
 /// closer together are the rows of a tile.
 const NEAREST_MORSEL: usize = 1 << 18;
+
+/// How many pairs of nearest rows are put in order at most: 64 MiB of them.
+const ORDERED_PAIRS: usize = 1 << 22;
+
+/// No row of the build side.
+const NO_ROW: u32 = u32::MAX;
 
 /// What does not change from batch to batch.
 #[derive(Clone)]
@@ -154,6 +163,7 @@ impl Probing {
             distances,
             path,
             next: 0,
+            nearest: vec![],
         })
     }
 
@@ -224,13 +234,14 @@ impl Probing {
     }
 
     /// Finds and decides the next candidates. `pairs` is cleared, then holds the pairs that
-    /// satisfy the spatial predicate; `false` when the batch is used up. `matched` tells which rows
+    /// satisfy the spatial predicate and what is asked `beside`; `false` when the batch is used up. `matched` tells which rows
     /// have a partner, and is told where one partner is enough.
     pub(super) fn advance(
         &self,
         rows: &mut Search,
         matched: &mut [bool],
         build: &BuildSide,
+        beside: Option<Beside<'_>>,
         scratch: &mut Scratch,
         pairs: &mut Pairs,
     ) -> Result<bool> {
@@ -249,13 +260,24 @@ impl Probing {
         let (sure, found) = (pairs.len(), scratch.candidates.len());
         self.metrics.true_hits.add(sure);
         self.metrics.candidates.add(sure + found);
-        if found > 0 {
+        let (first, last) = match beside {
+            Some(beside) if beside.residual.goes_first(&scratch.asked) => (Some(beside), None),
+            _ => (None, beside),
+        };
+        if let Some(beside) = first {
+            beside.apply(&mut scratch.candidates, &mut scratch.asked)?;
+            beside.apply(pairs, &mut scratch.asked)?;
+        }
+        if scratch.candidates.len() > 0 {
             let _timer = self.metrics.refine_time.timer();
             if self.first_hit_suffices {
                 self.refine_to_first(rows, matched, build, scratch, pairs)?;
             } else {
                 self.refine(rows, build, scratch, pairs)?;
             }
+        }
+        if let Some(beside) = last {
+            beside.apply(pairs, &mut scratch.asked)?;
         }
         Ok(more || sure + found > 0)
     }
@@ -324,6 +346,9 @@ impl Probing {
     }
 
     /// Finds the nearest build rows of the next tiles. `false` when the batch is used up.
+    ///
+    /// The pairs of a batch come in the order of its rows, not of tiles, as long as there is room for all of them:
+    /// what comes after reads and groups neighbours in the file at less cost.
     fn find_nearest(
         &self,
         rows: &mut Search,
@@ -331,6 +356,54 @@ impl Probing {
         build: &BuildSide,
         scratch: &mut Scratch,
         pairs: &mut Pairs,
+    ) -> Result<bool> {
+        let k = k.min(build.batch.num_rows());
+        let row_count = rows.geometry.len();
+        if k == 0 || row_count.saturating_mul(k) > ORDERED_PAIRS {
+            while pairs.len() < CHUNK {
+                let put = |row, distance, other| pairs.push_at(other, row, distance);
+                if !self.search_tile(rows, k, build, &mut scratch.nearest, put)? {
+                    return Ok(false);
+                }
+            }
+            return Ok(true);
+        }
+        if rows.nearest.is_empty() {
+            let mut found = vec![(f64::NAN, NO_ROW); row_count * k];
+            loop {
+                let (mut of, mut rank) = (NO_ROW, 0);
+                let put = |row, distance, other| {
+                    rank = if of == row { rank + 1 } else { 0 };
+                    of = row;
+                    found[row as usize * k + rank] = (distance, other);
+                };
+                if !self.search_tile(rows, k, build, &mut scratch.nearest, put)? {
+                    break;
+                }
+            }
+            rows.nearest = found;
+            rows.next = 0;
+        }
+        let end = row_count.min(rows.next + CHUNK / k + 1);
+        for row in rows.next..end {
+            let found = &rows.nearest[row * k..(row + 1) * k];
+            for (distance, other) in found.iter().take_while(|(_, other)| *other != NO_ROW) {
+                pairs.push_at(*other, row as u32, *distance);
+            }
+        }
+        rows.next = end;
+        Ok(end < row_count)
+    }
+
+    /// Finds the nearest build rows of the next tile: `put` is told the row, a distance and the build row, all of one
+    /// row together, the nearest first. `false` when there are no more tiles.
+    fn search_tile(
+        &self,
+        rows: &mut Search,
+        k: usize,
+        build: &BuildSide,
+        search: &mut NearestSearch,
+        mut put: impl FnMut(u32, f64, u32),
     ) -> Result<bool> {
         let index = self.index(build);
         let Path::Tree {
@@ -340,29 +413,37 @@ impl Probing {
             return Ok(false);
         };
         let points = rows.geometry.points();
-        let invalid = |e: Error| self.source.named(e);
-        while pairs.len() < CHUNK {
-            let tile = &order[rows.next..order.len().min(rows.next + TILE)];
-            if tile.is_empty() {
-                return Ok(false);
-            }
-            rows.next += tile.len();
-            let whole = tile.iter().fold(Bounds::EMPTY, |all, &place| {
-                all.union(&rectangle(place, points, rectangles).1)
+        let tile = &order[rows.next..order.len().min(rows.next + TILE)];
+        if tile.is_empty() {
+            return Ok(false);
+        }
+        rows.next += tile.len();
+        let whole = tile.iter().fold(Bounds::EMPTY, |all, &place| {
+            all.union(&rectangle(place, points, rectangles).1)
+        });
+        let ring = |row| points.and(index.geometries.few_edged_ring(row));
+        search.gather(&index.tree, &whole, k, ring);
+        // What is known of a row bounds what its neighbour on the curve can find.
+        let mut before: Option<(Bounds, f64)> = None;
+        for &place in tile {
+            let (row, bounds) = rectangle(place, points, rectangles);
+            let limit = before.map_or(f64::INFINITY, |(neighbour, kth)| {
+                limit_beside(&neighbour, kth, &bounds)
             });
-            scratch.nearest.gather(&index.tree, &whole, k);
-            for &place in tile {
-                let (row, bounds) = rectangle(place, points, rectangles);
-                let exact = |other: u32, limit: f64| {
-                    index.geometries.distance(other, &rows.geometry, row, limit)
-                };
-                let found = scratch
-                    .nearest
-                    .nearest(&bounds, k, exact)
-                    .map_err(invalid)?;
-                for (_, other) in found {
-                    pairs.push(*other, row);
+            let exact = |other: u32, ring: Ring<'_>, limit: f64| match ring.vertices {
+                [] => index.geometries.distance(other, &rows.geometry, row, limit),
+                vertices => {
+                    let (x, y) = (bounds.min_x, bounds.min_y);
+                    Ok(ring_distance(Coord { x, y }, vertices, ring.bounds))
                 }
+            };
+            let found = search
+                .nearest(&bounds, k, limit, exact)
+                .map_err(|e| self.source.named(e))?;
+            let kth = found.get(k.wrapping_sub(1));
+            before = kth.map(|(distance, _)| (bounds, *distance));
+            for (distance, other) in found {
+                put(row, *distance, *other);
             }
         }
         Ok(true)
@@ -588,6 +669,8 @@ pub(super) struct Search {
     path: Path,
     /// The next row, or place in the order.
     next: usize,
+    /// The nearest build rows and their distances, as many places for each row as neighbours are asked for.
+    nearest: Vec<(f64, u32)>,
 }
 
 /// Pairs of build and probe rows, as two index arrays.
@@ -595,6 +678,8 @@ pub(super) struct Search {
 pub(super) struct Pairs {
     pub build: Vec<u32>,
     pub probe: Vec<u32>,
+    /// How far apart they are; empty where nobody has measured it.
+    pub apart: Vec<f64>,
 }
 
 impl Pairs {
@@ -603,9 +688,22 @@ impl Pairs {
         self.probe.push(probe);
     }
 
+    /// A pair whose distance is known. Either all pairs are pushed so or none.
+    pub(super) fn push_at(&mut self, build: u32, probe: u32, distance: f64) {
+        self.push(build, probe);
+        self.apart.push(distance);
+    }
+
+    /// The distances of some of the pairs, if they are known.
+    pub(super) fn distances(&self, of: Range<usize>) -> Option<ArrayRef> {
+        let distances = self.apart.get(of)?;
+        Some(Arc::new(Float64Array::from(distances.to_vec())))
+    }
+
     pub(super) fn clear(&mut self) {
         self.build.clear();
         self.probe.clear();
+        self.apart.clear();
     }
 
     pub(super) fn len(&self) -> usize {
@@ -633,10 +731,14 @@ impl Pairs {
             }
             self.build[kept] = self.build[i];
             self.probe[kept] = self.probe[i];
+            if let Some(distance) = self.apart.get(i).copied() {
+                self.apart[kept] = distance;
+            }
             kept += 1;
         }
         self.build.truncate(kept);
         self.probe.truncate(kept);
+        self.apart.truncate(kept);
     }
 }
 
@@ -649,4 +751,5 @@ pub(super) struct Scratch {
     hits: Vec<u32>,
     distances: Vec<f64>,
     keys: Vec<u64>,
+    asked: Asked,
 }

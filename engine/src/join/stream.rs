@@ -5,19 +5,17 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
 use arrow::compute::{BatchCoalescer, concat_batches};
 use arrow::datatypes::SchemaRef;
-use datafusion::common::JoinSide;
 use datafusion::error::Result;
 use datafusion::physical_plan::SendableRecordBatchStream;
-use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, stream};
 
 use super::any_of::{AnyOf, ProbeRows};
 use super::build::BuildSide;
-use super::output::{OutputBuilder, Rows, apply_residual};
+use super::output::{OutputBuilder, Rows};
 use super::probe::{Pairs, Scratch};
 use super::roles::Role;
 use super::spill::Settle;
@@ -29,7 +27,6 @@ pub(super) type BuildFuture = Pin<Box<dyn Future<Output = Result<Arc<BuildSide>>
 #[derive(Clone)]
 pub(super) struct JoinParts {
     pub probing: AnyOf,
-    pub filter: Option<JoinFilter>,
     pub output: OutputBuilder,
     pub batch_size: usize,
     /// Of the output.
@@ -41,7 +38,6 @@ pub(super) struct JoinStream {
     build: BuildFuture,
     input: SendableRecordBatchStream,
     probing: AnyOf,
-    filter: Option<JoinFilter>,
     output: OutputBuilder,
     batch_size: usize,
     schema: SchemaRef,
@@ -60,7 +56,6 @@ impl JoinStream {
             build,
             input,
             probing: parts.probing,
-            filter: parts.filter,
             output: parts.output,
             batch_size: parts.batch_size,
             schema: parts.schema,
@@ -98,10 +93,6 @@ impl JoinStream {
             }
         });
         Box::pin(RecordBatchStreamAdapter::new(schema, batches))
-    }
-
-    fn build_side(&self) -> JoinSide {
-        self.probing.probe_side.negate()
     }
 }
 
@@ -223,7 +214,7 @@ impl Machine {
                 to - from,
                 Rows::Take(&build.batch, &build_rows),
                 Rows::Take(&rows.batch, &probe_rows),
-                None,
+                pairs.distances(from..to),
             )?);
             return Ok(State::Probing(build, rows, pairs, to));
         }
@@ -231,10 +222,6 @@ impl Machine {
         if !probing.advance(&mut rows, &build, &mut self.scratch, &mut pairs)? {
             self.finish_batch(&mut rows)?;
             return Ok(State::Fetching(build));
-        }
-        if let Some(filter) = &self.stream.filter {
-            let side = self.stream.build_side();
-            apply_residual(filter, side, &build.batch, &rows.batch, &mut pairs)?;
         }
         if roles.build.needs_matches() {
             pairs.build.iter().for_each(|&row| build.visit(row));
@@ -272,7 +259,7 @@ impl Machine {
                 .values()
                 .iter()
                 .map(|row| rows.matched[*row as usize]);
-            rows.map(Some).collect()
+            Arc::new(rows.map(Some).collect::<BooleanArray>()) as ArrayRef
         });
         self.ready.push_back(self.stream.output.batch(
             selected.len(),
@@ -305,11 +292,9 @@ impl Machine {
         if let Some(selected) = select(role, from as usize, to, |row| build.is_visited(row as u32))
         {
             let mark = (role == Role::Mark).then(|| {
-                selected
-                    .values()
-                    .iter()
-                    .map(|&row| Some(build.is_visited(row)))
-                    .collect()
+                let rows = selected.values().iter();
+                let marks = rows.map(|&row| Some(build.is_visited(row)));
+                Arc::new(marks.collect::<BooleanArray>()) as ArrayRef
             });
             self.ready.push_back(self.stream.output.batch(
                 selected.len(),

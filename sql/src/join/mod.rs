@@ -7,7 +7,9 @@ mod prune;
 mod rule;
 mod strategy;
 
-pub use nearest::{NearestJoinRule, ST_KNN, SpatialQueryPlanner, nearest_function};
+pub use nearest::{
+    NearestDistanceRule, NearestJoinRule, ST_KNN, SpatialQueryPlanner, nearest_function,
+};
 pub use prune::SpatialPruningRule;
 pub use rule::SpatialJoinRule;
 pub use strategy::JoinStrategyRule;

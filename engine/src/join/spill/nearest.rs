@@ -13,7 +13,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
 use arrow::compute::{BatchCoalescer, concat_batches};
 use arrow::datatypes::UInt64Type;
 use datafusion::error::Result;
@@ -28,11 +28,12 @@ use crate::Error;
 use crate::geometry::Bounds;
 use crate::join::build::BuildSide;
 use crate::join::memory::{batch_size, indexed_batch_size};
-use crate::join::nearest::{NearestSearch, SLACK, TILE, least_distance};
+use crate::join::nearest::{NearestSearch, Ring, SLACK, TILE, least_distance};
 use crate::join::on::JoinPredicate;
-use crate::join::output::{Rows, apply_residual};
+use crate::join::output::Rows;
 use crate::join::probe::Pairs;
 use crate::join::probe::Probing;
+use crate::join::residual::Asked;
 use crate::join::roles::Role;
 use crate::join::rtree::HilbertOrder;
 use crate::join::stream::{JoinParts, select};
@@ -113,10 +114,17 @@ struct Block {
 struct Found {
     batch: RecordBatch,
     matched: Vec<bool>,
-    /// By cell: the build rows that are among the best, in order, and whose they are.
-    wanted: VecDeque<(u32, Vec<(u64, u32)>)>,
+    /// By cell: the build rows that are among the best, in order.
+    wanted: VecDeque<(u32, Vec<Wanted>)>,
     /// The cell that is read: its batches, and what is wanted of them.
-    reading: Option<(SendableRecordBatchStream, Vec<(u64, u32)>)>,
+    reading: Option<(SendableRecordBatchStream, Vec<Wanted>)>,
+}
+
+/// A build row that is among the best of a probe row.
+struct Wanted {
+    number: u64,
+    probe: u32,
+    distance: f64,
 }
 
 struct Search {
@@ -236,16 +244,16 @@ impl Search {
             let whole = tile.iter().fold(Bounds::EMPTY, |all, row| {
                 all.union(&block.bounds[*row as usize])
             });
-            self.nearest.gather(&index.tree, &whole, self.k);
+            self.nearest.gather(&index.tree, &whole, self.k, |_| None);
             for &row in tile {
-                let exact = |other: u32, limit: f64| {
+                let exact = |other: u32, _: Ring<'_>, limit: f64| {
                     index
                         .geometries
                         .distance(other, &block.geometry, row, limit)
                 };
                 let found = self
                     .nearest
-                    .nearest(&block.bounds[row as usize], self.k, exact)
+                    .nearest(&block.bounds[row as usize], self.k, f64::INFINITY, exact)
                     .map_err(|e| probing.source.named(e))?;
                 let best = &mut block.best[row as usize];
                 best.extend(found.iter().filter_map(|(distance, other)| {
@@ -284,11 +292,11 @@ impl Search {
         // Numbers rise from batch to batch and within each.
         let numbers = numbers(&build);
         let end = numbers.last().map_or(0, |last| {
-            wanted.partition_point(|(number, _)| number <= last)
+            wanted.partition_point(|wanted| wanted.number <= *last)
         });
-        for (number, row) in wanted.drain(..end) {
-            if let Ok(at) = numbers.binary_search(&number) {
-                pairs.push(at as u32, row);
+        for wanted in wanted.drain(..end) {
+            if let Ok(at) = numbers.binary_search(&wanted.number) {
+                pairs.push_at(at as u32, wanted.probe, wanted.distance);
             }
         }
         if wanted.is_empty() {
@@ -306,14 +314,12 @@ impl Search {
     ) -> Result<()> {
         let JoinParts {
             probing,
-            filter,
             output,
             batch_size,
             ..
         } = &self.parts;
-        if let Some(filter) = filter {
-            let side = probing.probe_side.negate();
-            apply_residual(filter, side, build, &found.batch, &mut pairs)?;
+        if let Some(residual) = &probing.residual {
+            residual.apply(build, &found.batch, &mut pairs, &mut Asked::default())?;
         }
         probing.metrics.matches.add(pairs.len());
         for &row in &pairs.probe {
@@ -330,7 +336,7 @@ impl Search {
                 to - from,
                 Rows::Take(build, &build_rows),
                 Rows::Take(&found.batch, &probe_rows),
-                None,
+                pairs.distances(from..to),
             )?;
             self.ready.push_batch(batch)?;
         }
@@ -353,7 +359,8 @@ impl Search {
             };
             let mark = (role == Role::Mark).then(|| {
                 let marks = rows.values().iter();
-                BooleanArray::from_iter(marks.map(|&row| Some(found.matched[row as usize])))
+                let marks = marks.map(|&row| Some(found.matched[row as usize]));
+                Arc::new(BooleanArray::from_iter(marks)) as ArrayRef
             });
             let alone = Rows::Take(&found.batch, &rows);
             let batch = output.batch(rows.len(), Rows::Null, alone, mark)?;
@@ -365,18 +372,20 @@ impl Search {
 
 impl Block {
     fn into_found(self) -> Found {
-        let mut all: Vec<(u32, u64, u32)> = (0u32..)
+        let mut all: Vec<(Best, u32)> = (0u32..)
             .zip(&self.best)
-            .flat_map(|(row, best)| best.iter().map(move |b| (b.cell, b.row, row)))
+            .flat_map(|(row, best)| best.iter().map(move |best| (*best, row)))
             .collect();
-        all.sort_unstable();
+        all.sort_unstable_by_key(|(best, row)| (best.cell, best.row, *row));
         let wanted = all
-            .chunk_by(|a, b| a.0 == b.0)
+            .chunk_by(|(a, _), (b, _)| a.cell == b.cell)
             .map(|of| {
-                (
-                    of[0].0,
-                    of.iter().map(|(_, number, row)| (*number, *row)).collect(),
-                )
+                let wanted = of.iter().map(|(best, probe)| Wanted {
+                    number: best.row,
+                    probe: *probe,
+                    distance: best.distance,
+                });
+                (of[0].0.cell, wanted.collect())
             })
             .collect();
         Found {

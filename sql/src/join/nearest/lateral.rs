@@ -288,6 +288,7 @@ impl Nearest {
             k: self.k,
             residual,
             join_type: join.join_type,
+            distance: None,
             schema: Arc::new(schema),
         });
         let lefts = columns[..left_width].iter().cloned().map(Expr::Column);

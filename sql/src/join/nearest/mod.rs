@@ -4,12 +4,14 @@
 //! below such a join, and no rule that knows joins may touch it: unlike the other spatial joins it
 //! becomes a node of its own before DataFusion optimizes the plan.
 
+mod distance;
 mod function;
 mod lateral;
 mod node;
 mod planner;
 mod rule;
 
+pub use distance::NearestDistanceRule;
 pub use function::nearest_function;
 pub use planner::SpatialQueryPlanner;
 pub use rule::NearestJoinRule;

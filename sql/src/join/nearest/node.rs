@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::common::{Column, DFSchemaRef, JoinType, plan_err};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::{Column, DFSchema, DFSchemaRef, JoinType, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore, build_join_schema};
 
@@ -20,14 +21,54 @@ pub(super) struct NearestJoinNode {
     pub residual: Option<Expr>,
     /// Inner or left.
     pub join_type: JoinType,
+    /// The column of distances behind those of the inputs, if one is put out.
+    pub distance: Option<Column>,
     pub schema: DFSchemaRef,
 }
 
 impl NearestJoinNode {
+    /// The same join with the distances of its pairs as a last column.
+    pub(super) fn with_distance(self, distance: Column) -> Result<Self> {
+        let distance = Some(distance);
+        let schema = schema(&self.left, &self.right, self.join_type, distance.as_ref())?;
+        Ok(Self {
+            distance,
+            schema,
+            ..self
+        })
+    }
+
+    /// The field of the column of distances.
+    pub(super) fn distance_field(&self) -> Option<FieldRef> {
+        self.distance.as_ref().map(field)
+    }
+
     /// How many columns the left input has.
     fn left_width(&self) -> usize {
         self.left.schema().fields().len()
     }
+}
+
+fn field(distance: &Column) -> FieldRef {
+    Arc::new(Field::new(&distance.name, DataType::Float64, true))
+}
+
+fn schema(
+    left: &LogicalPlan,
+    right: &LogicalPlan,
+    join_type: JoinType,
+    distance: Option<&Column>,
+) -> Result<DFSchemaRef> {
+    let joined = build_join_schema(left.schema(), right.schema(), &join_type)?;
+    let Some(distance) = distance else {
+        return Ok(Arc::new(joined));
+    };
+    let fields = joined
+        .iter()
+        .map(|(qualifier, field)| (qualifier.cloned(), Arc::clone(field)))
+        .chain([(distance.relation.clone(), field(distance))]);
+    let schema = DFSchema::new_with_metadata(fields.collect(), joined.metadata().clone())?;
+    Ok(Arc::new(schema))
 }
 
 impl PartialOrd for NearestJoinNode {
@@ -76,8 +117,11 @@ impl UserDefinedLogicalNodeCore for NearestJoinNode {
             "NearestJoin: {} on ST_KNN({left}, {right}, {})",
             self.join_type, self.k
         )?;
-        match &self.residual {
-            Some(residual) => write!(f, ", filter={residual}"),
+        if let Some(residual) = &self.residual {
+            write!(f, ", filter={residual}")?;
+        }
+        match &self.distance {
+            Some(distance) => write!(f, ", distance={distance}"),
             None => Ok(()),
         }
     }
@@ -89,7 +133,7 @@ impl UserDefinedLogicalNodeCore for NearestJoinNode {
         else {
             return plan_err!("NearestJoin has two inputs and two geometries");
         };
-        let schema = build_join_schema(left.schema(), right.schema(), &self.join_type)?;
+        let schema = schema(&left, &right, self.join_type, self.distance.as_ref())?;
         Ok(Self {
             left: Arc::new(left),
             right: Arc::new(right),
@@ -98,7 +142,8 @@ impl UserDefinedLogicalNodeCore for NearestJoinNode {
             k: self.k,
             residual: exprs.next(),
             join_type: self.join_type,
-            schema: Arc::new(schema),
+            distance: self.distance.clone(),
+            schema,
         })
     }
 
@@ -115,8 +160,11 @@ impl UserDefinedLogicalNodeCore for NearestJoinNode {
             all.dedup();
             all
         };
-        let (left, right): (Vec<usize>, Vec<usize>) =
-            output_columns.iter().partition(|&&i| i < width);
+        let both = width + self.right.schema().fields().len();
+        let (left, right): (Vec<usize>, Vec<usize>) = output_columns
+            .iter()
+            .filter(|&&i| i < both)
+            .partition(|&&i| i < width);
         Some(vec![
             wanted(&self.left, left),
             wanted(&self.right, right.into_iter().map(|i| i - width).collect()),

@@ -69,7 +69,7 @@ impl ExtensionPlanner for NearestJoinPlanner {
                 Some(filter(condition))
             }
         };
-        Ok(Some(Arc::new(SpatialJoinExec::try_new(
+        let mut join = SpatialJoinExec::try_new(
             Arc::clone(left),
             Arc::clone(right),
             on,
@@ -77,7 +77,11 @@ impl ExtensionPlanner for NearestJoinPlanner {
             node.join_type,
             JoinSide::Right,
             None,
-        )?)))
+        )?;
+        if let Some(distance) = node.distance_field() {
+            join = join.with_distances(distance)?;
+        }
+        Ok(Some(Arc::new(join)))
     }
 }
 

@@ -122,6 +122,7 @@ fn nearest_join(join: Join) -> Result<NearestJoinNode> {
         k,
         residual: conjunction(residual),
         join_type: join.join_type,
+        distance: None,
         schema: join.schema,
     })
 }
