@@ -17,14 +17,13 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
-use std::ops::Range;
 
 use geo_types::Coord;
 
 use super::rtree::PackedRTree;
 use crate::Result;
 use crate::geometry::Bounds;
-use crate::predicate::length;
+use crate::predicate::{Ring, Rings, length};
 
 /// Rows of a tile. Between 16 and 128 it hardly matters.
 pub(super) const TILE: usize = 64;
@@ -43,19 +42,81 @@ pub(super) struct NearestSearch {
     queue: BinaryHeap<Reverse<Ranked<(u32, u32)>>>,
     bound: Bound,
     candidates: Vec<Candidate>,
-    /// Rings of candidates, next to each other.
-    rings: Vec<Coord<f64>>,
+    /// Rings of candidates.
+    rings: Rings,
+    copies: Copies,
     /// Candidates that one row has to look at.
     near: Vec<(f64, u32)>,
     reaches: Vec<f64>,
     best: Vec<(f64, u32)>,
 }
 
-/// The one ring of a polygon of few edges; no vertices for anything else.
+/// Which rows have their ring among the copies, as tiles that follow each other have most candidates in common: the
+/// last row of those that share a place.
+#[derive(Debug, Default)]
+struct Copies {
+    places: Vec<Option<(u32, Ring)>>,
+    made: usize,
+}
+
+impl Copies {
+    /// A power of two.
+    const PLACES: usize = 4096;
+
+    /// The copy of a row's ring; empty if it has none.
+    fn of<'a>(
+        &mut self,
+        row: u32,
+        rings: &mut Rings,
+        ring: impl Fn(u32) -> Option<&'a [Coord<f64>]>,
+    ) -> Ring {
+        let at = row as usize % Self::PLACES;
+        if let Some(Some((of, copy))) = self.places.get(at)
+            && *of == row
+        {
+            return *copy;
+        }
+        let Some(ring) = ring(row) else {
+            return Ring::default();
+        };
+        let copy = rings.push(ring);
+        self.places.resize(Self::PLACES, None);
+        self.places[at] = Some((row, copy));
+        self.made += 1;
+        copy
+    }
+
+    /// Forgets all once there are so many that most have lost their place.
+    fn tidy(&mut self, rings: &mut Rings) {
+        if self.made > 2 * Self::PLACES {
+            self.places.clear();
+            self.made = 0;
+            rings.clear();
+        }
+    }
+}
+
+/// What a distance is measured from.
 #[derive(Clone, Copy)]
-pub(super) struct Ring<'a> {
-    pub vertices: &'a [Coord<f64>],
-    pub bounds: &'a Bounds,
+pub(super) struct Place<'a> {
+    pub row: u32,
+    bounds: &'a Bounds,
+    ring: &'a Ring,
+    rings: &'a Rings,
+}
+
+impl Place<'_> {
+    /// The distance of a point, if the row is a polygon whose ring has been copied.
+    #[inline]
+    pub(super) fn distance(&self, p: Coord<f64>) -> Option<f64> {
+        let Self {
+            bounds,
+            ring,
+            rings,
+            ..
+        } = self;
+        (!ring.is_empty()).then(|| rings.distance(ring, bounds, p))
+    }
 }
 
 /// A row that can be among the nearest of a tile.
@@ -65,8 +126,8 @@ struct Candidate {
     from_tile: f64,
     row: u32,
     bounds: Bounds,
-    /// Its vertices in `rings`, if it is a polygon of few edges.
-    ring: Range<u32>,
+    /// Empty unless it is a polygon of few edges.
+    ring: Ring,
 }
 
 /// So many neighbours are bounded by rectangles before they are measured. For more, keeping the bounds in order costs
@@ -134,6 +195,7 @@ impl NearestSearch {
             bound,
             candidates,
             rings,
+            copies,
             ..
         } = self;
         queue.clear();
@@ -159,7 +221,7 @@ impl NearestSearch {
                             from_tile: near,
                             row,
                             bounds,
-                            ring: 0..0,
+                            ring: Ring::default(),
                         });
                         bound.lower(greatest_square(tile, &bounds), k);
                     }
@@ -170,24 +232,22 @@ impl NearestSearch {
             .sort_unstable_by(|a, b| (a.from_tile.total_cmp(&b.from_tile)).then(a.row.cmp(&b.row)));
         let reach = candidates.partition_point(|found| !bound.is_below(found.from_tile, k));
         candidates.truncate(reach);
-        rings.clear();
+        copies.tidy(rings);
         for candidate in candidates {
-            let start = rings.len() as u32;
-            rings.extend_from_slice(ring(candidate.row).unwrap_or_default());
-            candidate.ring = start..rings.len() as u32;
+            candidate.ring = copies.of(candidate.row, rings, &ring);
         }
     }
 
     /// The `k` nearest of the gathered rows to one row of the tile, whose rectangle is `bounds`:
-    /// `(distance, row)`, nearest first, ties in the order of rows. `exact` measures a distance from a row, or from its
-    /// ring if that has vertices; it may return infinity for one that is greater than the limit it is given. `k` rows
-    /// are known not to be farther than `limit`, which is infinity if nothing is known.
+    /// `(distance, row)`, nearest first, ties in the order of rows. `exact` measures a distance; it may return infinity for
+    /// one that is greater than the limit it is given. `k` rows are known not to be farther than `limit`, which is
+    /// infinity if nothing is known.
     pub(super) fn nearest(
         &mut self,
         bounds: &Bounds,
         k: usize,
         limit: f64,
-        mut exact: impl FnMut(u32, Ring<'_>, f64) -> Result<f64>,
+        mut exact: impl FnMut(Place<'_>, f64) -> Result<f64>,
     ) -> Result<&[(f64, u32)]> {
         let Self {
             candidates,
@@ -213,11 +273,7 @@ impl NearestSearch {
             near.push((least, i));
             if k <= BOUNDED {
                 let greatest = greatest_square(bounds, &candidate.bounds);
-                let at = reaches.partition_point(|&reach| reach <= greatest);
-                if at < k {
-                    reaches.truncate(k - 1);
-                    reaches.insert(at, greatest);
-                }
+                keep_first(reaches, k, greatest, |a, b| a < b);
                 if let Some(reach) = reaches.get(k - 1) {
                     too_far = too_far.min((reach / SLACK).max(LEAST_SQUARE));
                 }
@@ -229,23 +285,17 @@ impl NearestSearch {
             if least > too_far {
                 continue;
             }
-            let Candidate {
-                row, ring, bounds, ..
-            } = &candidates[i as usize];
-            let ring = Ring {
-                vertices: &rings[ring.start as usize..ring.end as usize],
-                bounds,
+            let candidate = &candidates[i as usize];
+            let place = Place {
+                row: candidate.row,
+                bounds: &candidate.bounds,
+                ring: &candidate.ring,
+                rings,
             };
-            let found = (exact(*row, ring, worst)?, *row);
-            let before = |a: &(f64, u32)| a.0.total_cmp(&found.0).then(a.1.cmp(&found.1)).is_lt();
-            let at = best.partition_point(before);
-            if at >= k {
-                continue;
-            }
-            if best.len() == k {
-                best.pop();
-            }
-            best.insert(at, found);
+            let found = (exact(place, worst)?, candidate.row);
+            keep_first(best, k, found, |a, b| {
+                a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).is_lt()
+            });
             if best.len() == k && best[k - 1].0 < worst {
                 worst = best[k - 1].0;
                 too_far = too_far.min(square(worst));
@@ -253,6 +303,26 @@ impl NearestSearch {
         }
         Ok(best)
     }
+}
+
+/// Puts `new` into a list of the `k` first values, in their order.
+#[inline]
+fn keep_first<T: Copy>(first: &mut Vec<T>, k: usize, new: T, is_before: impl Fn(&T, &T) -> bool) {
+    let mut at = first.len();
+    if at < k {
+        first.push(new);
+    } else {
+        // The last is on its way out.
+        match first.last() {
+            Some(last) if is_before(&new, last) => at -= 1,
+            _ => return,
+        }
+    }
+    while at > 0 && is_before(&new, &first[at - 1]) {
+        first[at] = first[at - 1];
+        at -= 1;
+    }
+    first[at] = new;
 }
 
 /// How far the `k` nearest rows of something in `to` can be, if those of its neighbour in `from` are within `kth`.
@@ -317,8 +387,8 @@ mod tests {
                 all.truncate(k);
                 let farthest = all.last().filter(|_| all.len() == k).map_or(f64::INFINITY, |far| far.0);
                 for limit in [f64::INFINITY, farthest, farthest * 1.5] {
-                    let found = search.nearest(&query, k, limit, |row, _, limit| {
-                        let distance = distance(row);
+                    let found = search.nearest(&query, k, limit, |place, limit| {
+                        let distance = distance(place.row);
                         Ok(if distance > limit { f64::INFINITY } else { distance })
                     });
                     prop_assert_eq!(found.unwrap(), &all[..]);

@@ -12,7 +12,7 @@ use geo_types::Coord;
 use super::build::{BuildSide, SpatialIndex, evaluate_distances};
 use super::grid::{Cell, Coverage, is_inside, row_of};
 use super::metrics::ProbeMetrics;
-use super::nearest::{NearestSearch, Ring, TILE, limit_beside};
+use super::nearest::{NearestSearch, Place, TILE, limit_beside};
 use super::on::{JoinDistance, JoinPredicate, SpatialOn};
 use super::residual::{Asked, Beside};
 use super::roles::Roles;
@@ -20,7 +20,7 @@ use super::rtree::HilbertOrder;
 use super::source::GeometrySource;
 use crate::Error;
 use crate::geometry::{Bounds, GeometryArray, InvalidPolicy, set_null};
-use crate::predicate::{Distances, ProbeBatch, RefineStats, SpatialPredicate, ring_distance};
+use crate::predicate::{Distances, ProbeBatch, RefineStats, SpatialPredicate};
 
 /// How many candidates are gathered before they are refined. Enough to spread the cost of a
 /// call, few enough to stay in the second-level cache.
@@ -28,10 +28,10 @@ const CHUNK: usize = 16_384;
 
 /// Probe rows that are sorted together for a search of nearest rows: the more there are, the
 /// closer together are the rows of a tile.
-const NEAREST_MORSEL: usize = 1 << 18;
+const NEAREST_MORSEL: usize = 1 << 20;
 
-/// How many pairs of nearest rows are put in order at most: 64 MiB of them.
-const ORDERED_PAIRS: usize = 1 << 22;
+/// How many pairs of nearest rows are put in order at most: 96 MiB of them.
+const ORDERED_PAIRS: usize = 1 << 23;
 
 /// No row of the build side.
 const NO_ROW: u32 = u32::MAX;
@@ -163,7 +163,7 @@ impl Probing {
             distances,
             path,
             next: 0,
-            nearest: vec![],
+            is_searched: false,
         })
     }
 
@@ -368,26 +368,36 @@ impl Probing {
             }
             return Ok(true);
         }
-        if rows.nearest.is_empty() {
-            let mut found = vec![(f64::NAN, NO_ROW); row_count * k];
+        let Scratch {
+            nearest,
+            found,
+            apart,
+            ..
+        } = scratch;
+        if !rows.is_searched {
+            found.clear();
+            found.resize(row_count * k, NO_ROW);
+            apart.resize(row_count * k, f64::NAN);
             loop {
                 let (mut of, mut rank) = (NO_ROW, 0);
                 let put = |row, distance, other| {
                     rank = if of == row { rank + 1 } else { 0 };
                     of = row;
-                    found[row as usize * k + rank] = (distance, other);
+                    let at = row as usize * k + rank;
+                    (found[at], apart[at]) = (other, distance);
                 };
-                if !self.search_tile(rows, k, build, &mut scratch.nearest, put)? {
+                if !self.search_tile(rows, k, build, nearest, put)? {
                     break;
                 }
             }
-            rows.nearest = found;
+            rows.is_searched = true;
             rows.next = 0;
         }
         let end = row_count.min(rows.next + CHUNK / k + 1);
         for row in rows.next..end {
-            let found = &rows.nearest[row * k..(row + 1) * k];
-            for (distance, other) in found.iter().take_while(|(_, other)| *other != NO_ROW) {
+            let of = row * k..(row + 1) * k;
+            let found = found[of.clone()].iter().zip(&apart[of]);
+            for (other, distance) in found.take_while(|(other, _)| **other != NO_ROW) {
                 pairs.push_at(*other, row as u32, *distance);
             }
         }
@@ -430,12 +440,14 @@ impl Probing {
             let limit = before.map_or(f64::INFINITY, |(neighbour, kth)| {
                 limit_beside(&neighbour, kth, &bounds)
             });
-            let exact = |other: u32, ring: Ring<'_>, limit: f64| match ring.vertices {
-                [] => index.geometries.distance(other, &rows.geometry, row, limit),
-                vertices => {
-                    let (x, y) = (bounds.min_x, bounds.min_y);
-                    Ok(ring_distance(Coord { x, y }, vertices, ring.bounds))
-                }
+            let p = Coord {
+                x: bounds.min_x,
+                y: bounds.min_y,
+            };
+            // Only points are asked with rings.
+            let exact = |other: Place<'_>, limit: f64| match other.distance(p) {
+                Some(distance) => Ok(distance),
+                None => (index.geometries).distance(other.row, &rows.geometry, row, limit),
             };
             let found = search
                 .nearest(&bounds, k, limit, exact)
@@ -669,8 +681,8 @@ pub(super) struct Search {
     path: Path,
     /// The next row, or place in the order.
     next: usize,
-    /// The nearest build rows and their distances, as many places for each row as neighbours are asked for.
-    nearest: Vec<(f64, u32)>,
+    /// The nearest rows have been found, and are in the scratch.
+    is_searched: bool,
 }
 
 /// Pairs of build and probe rows, as two index arrays.
@@ -747,6 +759,9 @@ impl Pairs {
 pub(super) struct Scratch {
     stack: Vec<(u32, u32)>,
     nearest: NearestSearch,
+    /// The nearest build rows and their distances, as many places for each probe row as neighbours are asked for.
+    found: Vec<u32>,
+    apart: Vec<f64>,
     candidates: Pairs,
     hits: Vec<u32>,
     distances: Vec<f64>,

@@ -15,10 +15,14 @@ use futures::{StreamExt, stream};
 
 use super::any_of::{AnyOf, ProbeRows};
 use super::build::BuildSide;
+use super::memory::Footprint;
 use super::output::{OutputBuilder, Rows};
 use super::probe::{Pairs, Scratch};
 use super::roles::Role;
 use super::spill::Settle;
+
+/// Rows that are probed together take no more than this before the last batch of them.
+const MORSEL_BYTES: usize = 64 << 20;
 
 /// Resolves to the build side that all partitions share.
 pub(super) type BuildFuture = Pin<Box<dyn Future<Output = Result<Arc<BuildSide>>> + Send>>;
@@ -162,12 +166,16 @@ impl Machine {
     async fn fetch(&mut self) -> Result<Option<RecordBatch>> {
         let morsel = self.stream.probing.morsel();
         let mut batches = vec![];
-        let mut rows = 0;
-        while rows < morsel && !self.exhausted {
+        let (mut rows, mut bytes) = (0, 0);
+        let mut footprint = Footprint::default();
+        while rows < morsel && bytes < MORSEL_BYTES && !self.exhausted {
             match self.stream.input.next().await {
                 Some(batch) => {
                     let batch = batch?;
                     rows += batch.num_rows();
+                    if morsel > 1 {
+                        bytes += footprint.add(&batch);
+                    }
                     batches.push(batch);
                 }
                 None => self.exhausted = true,

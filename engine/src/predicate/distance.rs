@@ -11,7 +11,7 @@ use geo_types::Coord;
 use super::intersects::intersects;
 use super::matrix::Location;
 use super::orient::{Meet, meet, on_segment, orient};
-use super::shape::{FEW_EDGES, Kind, Shape, locate_in_ring};
+use super::shape::{FEW_EDGES, Kind, Shape};
 use crate::geometry::Bounds;
 
 /// Relative slack within which bounds do not decide: far above what rounding can do.
@@ -104,6 +104,9 @@ fn point_segment_extreme(p: Coord<f64>, a: Coord<f64>, b: Coord<f64>) -> f64 {
     } else {
         point_point(p, a).min(point_point(p, b))
     };
+    // What scaling has taken from small differences, the rectangle of the segment still has.
+    let bounds = Bounds::new(a.x.min(b.x), a.y.min(b.y), a.x.max(b.x), a.y.max(b.y));
+    let distance = distance.max(bounds_distance(&Bounds::point(p.x, p.y), &bounds));
     if distance == 0.0 && !on_segment(a, b, p) {
         return f64::from_bits(1);
     }
@@ -210,17 +213,6 @@ fn few_edges_nearest(p: Coord<f64>, shape: &Shape) -> f64 {
         .map_or_else(|| each_edge_nearest(p, shape.segments()), f64::sqrt)
 }
 
-/// The distance of a point from an area bounded by one ring of few edges, as [`point_nearest`] gives it.
-#[inline]
-pub(super) fn ring_nearest(p: Coord<f64>, ring: &[Coord<f64>], bounds: &Bounds) -> f64 {
-    if bounds.contains(&Bounds::point(p.x, p.y)) && locate_in_ring(p, ring) != Location::Exterior {
-        return 0.0;
-    }
-    let segments = || ring.windows(2).map(|edge| (edge[0], edge[1]));
-    chain_nearest(p, ring, f64::INFINITY)
-        .map_or_else(|| each_edge_nearest(p, segments()), f64::sqrt)
-}
-
 /// The square of the distance of a point from a chain, or `least` if that is less. `None` where
 /// squares leave the range in which they stand for distances.
 ///
@@ -228,9 +220,6 @@ pub(super) fn ring_nearest(p: Coord<f64>, ring: &[Coord<f64>], bounds: &Bounds) 
 /// nearest are measured as [`point_segment`] does.
 #[inline]
 fn chain_nearest(p: Coord<f64>, chain: &[Coord<f64>], least: f64) -> Option<f64> {
-    // The root of a number's square is the number, as long as the square is within the range of
-    // `f64`, so squares of distances can be compared in their place.
-    let usual = |v: f64| (1e-140..1e140).contains(&v);
     let mut rough = [0.0; FEW_EDGES];
     let edges = chain.len().checked_sub(1)?;
     let rough = rough.get_mut(..edges)?;
@@ -242,13 +231,13 @@ fn chain_nearest(p: Coord<f64>, chain: &[Coord<f64>], least: f64) -> Option<f64>
         let along = ((ax * dx + ay * dy) / square).clamp(0.0, 1.0);
         let (ex, ey) = (ax - along * dx, ay - along * dy);
         let (apart, blur) = (ex * ex + ey * ey, BLUR * (from_a + square));
-        all_usual &= usual(from_a) & usual(square);
+        all_usual &= is_usual(from_a) & is_usual(square);
         *rough = apart - blur;
         closest = closest.min(apart + blur);
     }
     let last = *chain.last()?;
     let from_last = (p.x - last.x).powi(2) + (p.y - last.y).powi(2);
-    if !(all_usual && usual(from_last)) {
+    if !(all_usual && is_usual(from_last)) {
         return None;
     }
     let reach = closest.min(least);
@@ -257,15 +246,23 @@ fn chain_nearest(p: Coord<f64>, chain: &[Coord<f64>], least: f64) -> Option<f64>
     let found = near.fold(least, |least, (_, edge)| {
         least.min(edge_square(p, edge[0], edge[1]))
     });
-    usual(found).then_some(found)
+    is_usual(found).then_some(found)
 }
 
-/// What rounding can do to a first look at a distance, relative to the squares that go into it, many times over.
-const BLUR: f64 = 1e-13;
+/// What rounding can do to a first look at the square of a distance, relative to the squares that go into it, many times
+/// over.
+pub(super) const BLUR: f64 = 1e-13;
+
+/// Whether a square stands for its root: the root of a number's square is the number, as long as the square is within
+/// the range of `f64`, so that squares of distances can be compared in their place.
+#[inline]
+pub(super) fn is_usual(square: f64) -> bool {
+    (1e-140..1e140).contains(&square)
+}
 
 /// The square of [`point_segment`], where squares are usual numbers.
 #[inline]
-fn edge_square(p: Coord<f64>, a: Coord<f64>, b: Coord<f64>) -> f64 {
+pub(super) fn edge_square(p: Coord<f64>, a: Coord<f64>, b: Coord<f64>) -> f64 {
     let (ax, ay) = (p.x - a.x, p.y - a.y);
     let (bx, by) = (p.x - b.x, p.y - b.y);
     let (dx, dy) = (b.x - a.x, b.y - a.y);
@@ -284,7 +281,7 @@ fn edge_square(p: Coord<f64>, a: Coord<f64>, b: Coord<f64>) -> f64 {
 }
 
 #[cold]
-fn each_edge_nearest(
+pub(super) fn each_edge_nearest(
     p: Coord<f64>,
     segments: impl Iterator<Item = (Coord<f64>, Coord<f64>)>,
 ) -> f64 {
@@ -372,6 +369,8 @@ mod tests {
                 assert_eq!(point_segment(p, a, b), 0.0, "{p:?} {a:?} {b:?}");
             }
         }
+        let far = point_segment(at(0.0, 0.0), at(1.0, -f64::MAX), at(1e-200, 0.0));
+        assert_eq!(far, 1e-200);
         // Beside it, and past either end.
         let (a, b) = (at(1e17, 4.0), at(0.0, 4.0));
         assert_eq!(point_segment(at(1.0, 7.0), a, b), 3.0);

@@ -31,6 +31,7 @@ mod raster;
 mod recent;
 mod relate;
 mod relation;
+mod rings;
 mod shape;
 mod slots;
 mod stripes;
@@ -42,11 +43,11 @@ pub use arrays::{
 pub use distance::length;
 pub use matrices::{MatrixPattern, relate_row};
 pub use matrix::Matrix;
-pub use nearest::ring_distance;
 pub use options::{Build, PrepareOptions};
 pub use prepared::{PreparedSet, RefineStats};
 pub use probe::{Distances, ProbeBatch};
 pub use relation::SpatialPredicate;
+pub use rings::{Ring, Rings};
 
 use crate::geometry::GeometryArray;
 use crate::{Error, Result};

@@ -3,23 +3,15 @@
 use geo_types::Coord;
 
 use super::decoded::Decoded;
-use super::distance::{parts_nearest, point_nearest, point_point, ring_nearest};
+use super::distance::{parts_nearest, point_nearest, point_point};
 use super::probe::check_row;
 use super::shape::Kind;
 use super::{PreparedSet, ProbeBatch};
 use crate::Result;
-use crate::geometry::Bounds;
-
-/// The distance of a point from the polygon that [`PreparedSet::few_edged_ring`] gave the ring of, and whose rectangle
-/// is `bounds`; to the last bit that of [`PreparedSet::distance`].
-#[inline]
-pub fn ring_distance(p: Coord<f64>, ring: &[Coord<f64>], bounds: &Bounds) -> f64 {
-    ring_nearest(p, ring, bounds)
-}
 
 impl PreparedSet {
     /// The vertices of a polygon of the set that has one ring of few edges, and has been prepared: who
-    /// asks for its distance from many points may keep a copy of them close by.
+    /// asks for its distance from many points may keep a copy of them among [`Rings`](super::Rings).
     pub fn few_edged_ring(&self, row: u32) -> Option<&[Coord<f64>]> {
         let row = check_row(row, self.len()).ok()?;
         match self.prepared(row)? {

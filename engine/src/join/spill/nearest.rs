@@ -28,7 +28,7 @@ use crate::Error;
 use crate::geometry::Bounds;
 use crate::join::build::BuildSide;
 use crate::join::memory::{batch_size, indexed_batch_size};
-use crate::join::nearest::{NearestSearch, Ring, SLACK, TILE, least_distance};
+use crate::join::nearest::{NearestSearch, Place, SLACK, TILE, least_distance};
 use crate::join::on::JoinPredicate;
 use crate::join::output::Rows;
 use crate::join::probe::Pairs;
@@ -246,10 +246,10 @@ impl Search {
             });
             self.nearest.gather(&index.tree, &whole, self.k, |_| None);
             for &row in tile {
-                let exact = |other: u32, _: Ring<'_>, limit: f64| {
+                let exact = |other: Place<'_>, limit: f64| {
                     index
                         .geometries
-                        .distance(other, &block.geometry, row, limit)
+                        .distance(other.row, &block.geometry, row, limit)
                 };
                 let found = self
                     .nearest
