@@ -12,7 +12,7 @@ pub struct WriteOptions {
     /// good request to an object store, and a country has enough of them for a city to be found.
     pub row_group_rows: usize,
     /// A row group ends when its values take about this many bytes in memory, whatever its rows: it
-    /// bounds the memory of the writer when geometries are large. Default 128 MiB.
+    /// bounds the memory of the writer, and of every reader, when geometries are large. Default 32 MiB.
     pub row_group_bytes: usize,
     /// Codec of all columns. Default zstd at level 3, which costs little more than level 1.
     pub compression: Compression,
@@ -26,7 +26,7 @@ impl Default for WriteOptions {
     fn default() -> Self {
         Self {
             row_group_rows: 65_536,
-            row_group_bytes: 128 << 20,
+            row_group_bytes: 32 << 20,
             compression: Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default()),
             version: GeoParquetVersion::default(),
             encoding: GeometryEncoding::default(),
