@@ -16,13 +16,18 @@ mod oracle;
 
 use std::sync::Arc;
 
+use arrow::array::{BinaryArray, RecordBatch};
+use arrow::datatypes::Schema;
 use datafusion::common::{JoinSide, JoinType};
+use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::execution::TaskContext;
-use datafusion::physical_plan::collect;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
+use geoflow_engine::geometry::GeometryType;
 use geoflow_engine::join::{JoinPredicate, SpatialJoinExec, SpatialOn};
 use geoflow_engine::options::{Approximation, GeoflowOptions};
-use geoflow_engine::predicate::distance;
+use geoflow_engine::predicate::{SpatialPredicate, distance};
 use nasty::Nasty;
 use oracle::{
     Condition, JOIN_TYPES, Record, Side, class_filter, conditions, expected, geometry, rows_of,
@@ -31,14 +36,18 @@ use oracle::{
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-/// A context of its own for every way to approximate polygons.
+/// A context of its own for every way to approximate polygons; some share every batch out.
 fn contexts(rng: &mut StdRng) -> [Arc<TaskContext>; 3] {
     let batch_size = rng.random_range(1..=9);
     [Approximation::Auto, Approximation::On, Approximation::Off].map(|approximation| {
         let mut options = GeoflowOptions::default();
         options.join.approximation = approximation;
+        if rng.random_bool(0.5) {
+            options.join.share_batches_after = 0;
+        }
         let config = SessionConfig::new()
             .with_batch_size(batch_size)
+            .with_target_partitions(3)
             .with_option_extension(options);
         SessionContext::new_with_config(config).task_ctx()
     })
@@ -163,4 +172,69 @@ async fn every_join_type_and_predicate_equals_a_nested_loop() {
     }
     println!("{joined} joins compared");
     assert!(joined > 0);
+}
+
+/// One batch of points, all of them in all of many squares: helpers take most of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dense_batch_is_shared_out() {
+    let mut options = GeoflowOptions::default();
+    options.join.share_batches_after = 0;
+    let config = SessionConfig::new()
+        .with_target_partitions(4)
+        .with_option_extension(options);
+    let context = SessionContext::new_with_config(config).task_ctx();
+    let square = |i: i32| {
+        let (low, high) = (f64::from(-i), 9.0_f64);
+        let corners = [
+            (low, -9.0),
+            (high, -9.0),
+            (high, 9.0),
+            (low, 9.0),
+            (low, -9.0),
+        ];
+        let mut wkb = vec![1, 3, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0];
+        wkb.extend(
+            corners
+                .iter()
+                .flat_map(|(x, y): &(f64, f64)| [x.to_le_bytes(), y.to_le_bytes()].concat()),
+        );
+        wkb
+    };
+    let point = |i: i32| {
+        let (x, y) = (f64::from(i % 7), f64::from(i % 8));
+        [&[1, 1, 0, 0, 0], &x.to_le_bytes()[..], &y.to_le_bytes()].concat()
+    };
+    let plan = |values: Vec<Vec<u8>>| -> Arc<dyn ExecutionPlan> {
+        let field = GeometryType::wkb(None).to_field("geometry", true);
+        let schema = Arc::new(Schema::new(vec![field]));
+        let column = Arc::new(BinaryArray::from_iter_values(values));
+        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column]).unwrap();
+        MemorySourceConfig::try_new_exec(&[vec![batch]], schema, None).unwrap()
+    };
+    let squares = plan((0..300).map(square).collect());
+    let points = plan((0..400).map(point).collect());
+    for join_type in [JoinType::Inner, JoinType::Left, JoinType::RightAnti] {
+        let on = SpatialOn::new(
+            JoinPredicate::Relation(SpatialPredicate::Intersects),
+            Arc::new(Column::new("geometry", 0)),
+            Arc::new(Column::new("geometry", 0)),
+        );
+        let (left, right) = (Arc::clone(&squares), Arc::clone(&points));
+        let join = SpatialJoinExec::try_new(left, right, on, None, join_type, JoinSide::Left, None);
+        let join = Arc::new(join.unwrap());
+        let batches = collect(Arc::clone(&join) as _, Arc::clone(&context))
+            .await
+            .unwrap();
+        let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
+        let expected = if join_type == JoinType::RightAnti {
+            0
+        } else {
+            300 * 400
+        };
+        assert_eq!(rows, expected, "{join_type}");
+        let metrics = join.metrics().unwrap();
+        let counted = |name: &str| metrics.sum_by_name(name).unwrap().as_usize();
+        assert_eq!(counted("input_rows"), 400);
+        assert_eq!(counted("shared_batches"), 1, "{join_type}");
+    }
 }

@@ -11,7 +11,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
 use datafusion::error::Result;
 
 use super::build::BuildSide;
@@ -42,6 +43,37 @@ pub(super) struct ProbeRows {
     searches: Vec<Search>,
     /// The condition whose turn it is.
     turn: usize,
+    /// Rows that are left to others; empty if none are.
+    left: Vec<bool>,
+}
+
+impl ProbeRows {
+    /// Takes the rows out that have not been looked up yet, for others to probe. `None` where they are not
+    /// told from the others, or are not worth it.
+    pub(super) fn leave_rest(&mut self) -> Result<Option<RecordBatch>> {
+        let [search] = self.searches.as_mut_slice() else {
+            return Ok(None);
+        };
+        let Some(rest) = search.leave_rest() else {
+            return Ok(None);
+        };
+        self.left.resize(self.batch.num_rows(), false);
+        for &row in &rest {
+            self.left[row as usize] = true;
+        }
+        let rest = UInt32Array::from(rest);
+        Ok(Some(take_record_batch(&self.batch, &rest)?))
+    }
+
+    /// Whether rows are left to others.
+    pub(super) fn is_shared(&self) -> bool {
+        !self.left.is_empty()
+    }
+
+    /// Whether a row is left to others.
+    pub(super) fn is_left(&self, row: usize) -> bool {
+        self.left.get(row).copied().unwrap_or(false)
+    }
 }
 
 impl AnyOf {
@@ -89,6 +121,7 @@ impl AnyOf {
             matched,
             searches,
             turn: 0,
+            left: vec![],
         })
     }
 
@@ -106,6 +139,7 @@ impl AnyOf {
             matched,
             searches,
             turn,
+            ..
         } = rows;
         while let Some(condition) = self.conditions.get(*turn) {
             let search = &mut searches[*turn];

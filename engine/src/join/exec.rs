@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -38,6 +39,7 @@ use super::output::OutputBuilder;
 use super::probe::Probing;
 use super::residual::Residual;
 use super::roles::{Role, Roles};
+use super::sharing::Sharing;
 use super::source::GeometrySource;
 use super::spill::ProbeInputs;
 use super::statistics;
@@ -500,6 +502,7 @@ impl ExecutionPlan for SpatialJoinExec {
         let run = self.shared_run(partition, &context)?;
         run.inputs.open(partition, &context)?;
         let schema = self.schema();
+        let options = GeoflowOptions::of_task(&context);
         let columns = match &self.projection {
             None => self.columns.clone(),
             Some(projection) => projection
@@ -512,6 +515,10 @@ impl ExecutionPlan for SpatialJoinExec {
             output: OutputBuilder::new(Arc::clone(&schema), columns, self.build_side),
             batch_size: context.session_config().batch_size(),
             schema,
+            sharing: Sharing {
+                threads: context.session_config().target_partitions(),
+                after: Duration::from_millis(options.join.share_batches_after),
+            },
         };
         Ok(run.stream(partition, parts, Arc::clone(&self.run)))
     }

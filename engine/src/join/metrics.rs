@@ -54,8 +54,10 @@ pub(super) struct ProbeMetrics {
     pub candidates: Count,
     /// Candidates decided without looking at an edge.
     pub true_hits: Count,
-    /// Candidates that satisfy the spatial predicate.
+    /// Pairs that are joined.
     pub matches: Count,
+    /// Batches of which a part was shared out among threads.
+    pub shared_batches: Count,
     /// Time to find candidates.
     pub filter_time: Time,
     /// Time to decide them.
@@ -72,6 +74,7 @@ impl ProbeMetrics {
             candidates: new().counter("candidates", partition),
             true_hits: new().counter("true_hits", partition),
             matches: new().counter("matches", partition),
+            shared_batches: new().counter("shared_batches", partition),
             filter_time: new().subset_time("filter_time", partition),
             refine_time: new().subset_time("refine_time", partition),
         }

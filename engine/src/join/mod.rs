@@ -47,6 +47,7 @@ mod raster;
 mod residual;
 mod roles;
 mod rtree;
+mod sharing;
 mod source;
 mod spill;
 mod statistics;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch};
 use datafusion::common::JoinSide;
@@ -17,6 +18,7 @@ use super::on::{JoinDistance, JoinPredicate, SpatialOn};
 use super::residual::{Asked, Beside};
 use super::roles::Roles;
 use super::rtree::HilbertOrder;
+use super::sharing::Sharing;
 use super::source::GeometrySource;
 use crate::Error;
 use crate::geometry::{Bounds, GeometryArray, InvalidPolicy, set_null};
@@ -25,6 +27,9 @@ use crate::predicate::{Distances, ProbeBatch, RefineStats, SpatialPredicate};
 /// How many candidates are gathered before they are refined. Enough to spread the cost of a
 /// call, few enough to stay in the second-level cache.
 const CHUNK: usize = 16_384;
+
+/// How many candidates are gathered at least, however long they take.
+const FEWEST: usize = 1;
 
 /// Probe rows that are sorted together for a search of nearest rows: the more there are, the
 /// closer together are the rows of a tile.
@@ -164,6 +169,7 @@ impl Probing {
             path,
             next: 0,
             is_searched: false,
+            is_joined_by_chunk: !matches!(self.on.predicate, JoinPredicate::Nearest { .. }),
         })
     }
 
@@ -305,9 +311,12 @@ impl Probing {
         let wanted = |row: u32| !(skip_visited && build.is_visited(row));
         let touches = self.predicate() == SpatialPredicate::Touches;
         let Scratch {
-            stack, candidates, ..
+            stack,
+            candidates,
+            chunk: Chunk(chunk),
+            ..
         } = scratch;
-        while candidates.len() + pairs.len() < CHUNK {
+        while candidates.len() + pairs.len() < *chunk {
             let row = rows.next;
             let (Some(&x), Some(&y)) = (x.get(row), y.get(row)) else {
                 return false;
@@ -466,7 +475,10 @@ impl Probing {
         let index = self.index(build);
         let skip_visited = self.roles.build.wants_existence();
         let Scratch {
-            stack, candidates, ..
+            stack,
+            candidates,
+            chunk: Chunk(chunk),
+            ..
         } = scratch;
         let Search {
             path:
@@ -489,7 +501,7 @@ impl Probing {
                 candidates.push(other, row);
             }
         }
-        while candidates.len() < CHUNK {
+        while candidates.len() < *chunk {
             let Some(&place) = order.get(*next) else {
                 return false;
             };
@@ -683,6 +695,36 @@ pub(super) struct Search {
     next: usize,
     /// The nearest rows have been found, and are in the scratch.
     is_searched: bool,
+    /// Candidates are found and decided chunk by chunk.
+    is_joined_by_chunk: bool,
+}
+
+impl Search {
+    /// Takes the rows out that have not been looked up, where there are several. Nearest rows are found at an
+    /// even pace, and are not shared out.
+    pub(super) fn leave_rest(&mut self) -> Option<Vec<u32>> {
+        let rest: Vec<u32> = match &self.path {
+            Path::Grid => (self.next as u32..self.geometry.len() as u32).collect(),
+            Path::Tree { order, empties, .. } => {
+                if !empties.is_empty() || !self.is_joined_by_chunk {
+                    return None;
+                }
+                order
+                    .get(self.next..)?
+                    .iter()
+                    .map(|place| *place as u32)
+                    .collect()
+            }
+        };
+        if rest.len() < 2 {
+            return None;
+        }
+        match &mut self.path {
+            Path::Grid => self.next = self.geometry.len(),
+            Path::Tree { order, .. } => order.truncate(self.next),
+        }
+        Some(rest)
+    }
 }
 
 /// Pairs of build and probe rows, as two index arrays.
@@ -767,4 +809,29 @@ pub(super) struct Scratch {
     distances: Vec<f64>,
     keys: Vec<u64>,
     asked: Asked,
+    chunk: Chunk,
 }
+
+impl Scratch {
+    pub(super) fn new(sharing: &Sharing) -> Self {
+        let first = if sharing.after.is_zero() { FEWEST } else { 256 };
+        Self {
+            chunk: Chunk(first),
+            ..Self::default()
+        }
+    }
+
+    /// Gathers fewer candidates at once where they took long, so that whoever may share them out is asked in time.
+    pub(super) fn pace(&mut self, took: Duration, sharing: &Sharing) {
+        let Chunk(candidates) = &mut self.chunk;
+        if took > sharing.after / 4 {
+            *candidates = (*candidates / 2).max(FEWEST);
+        } else if took < sharing.after / 16 {
+            *candidates = (*candidates * 2).min(CHUNK);
+        }
+    }
+}
+
+/// How many candidates are gathered at once.
+#[derive(Debug, Default)]
+struct Chunk(usize);

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
 use arrow::compute::{BatchCoalescer, concat_batches};
@@ -11,7 +12,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 
 use super::any_of::{AnyOf, ProbeRows};
 use super::build::BuildSide;
@@ -19,6 +20,7 @@ use super::memory::Footprint;
 use super::output::{OutputBuilder, Rows};
 use super::probe::{Pairs, Scratch};
 use super::roles::Role;
+use super::sharing::{Rest, Sharing};
 use super::spill::Settle;
 
 /// Rows that are probed together take no more than this before the last batch of them.
@@ -35,18 +37,18 @@ pub(super) struct JoinParts {
     pub batch_size: usize,
     /// Of the output.
     pub schema: SchemaRef,
+    pub sharing: Sharing,
 }
 
 /// Joins one partition of the probe side with the build side.
 pub(super) struct JoinStream {
+    parts: JoinParts,
     build: BuildFuture,
     input: SendableRecordBatchStream,
-    probing: AnyOf,
-    output: OutputBuilder,
-    batch_size: usize,
-    schema: SchemaRef,
     /// Decides on rows that are seen elsewhere as well; `None` if they are not.
     settle: Option<Settle>,
+    /// It joins rows of a batch that another stream shares out, and ends with them.
+    is_helper: bool,
 }
 
 impl JoinStream {
@@ -57,30 +59,45 @@ impl JoinStream {
         settle: Option<Settle>,
     ) -> Self {
         Self {
+            parts,
             build,
             input,
-            probing: parts.probing,
-            output: parts.output,
-            batch_size: parts.batch_size,
-            schema: parts.schema,
             settle,
+            is_helper: false,
+        }
+    }
+
+    /// Joins slices of a batch for another stream.
+    pub(super) fn helper(
+        parts: JoinParts,
+        build: Arc<BuildSide>,
+        input: SendableRecordBatchStream,
+    ) -> Self {
+        let build = futures::future::ready(Ok(build)).boxed();
+        Self {
+            is_helper: true,
+            ..Self::new(parts, build, input, None)
         }
     }
 
     /// Starts when first polled.
     pub(super) fn into_stream(self) -> SendableRecordBatchStream {
-        let schema = Arc::clone(&self.schema);
-        let mut coalescer = BatchCoalescer::new(Arc::clone(&schema), self.batch_size);
+        let schema = Arc::clone(&self.parts.schema);
+        let batch_size = self.parts.batch_size;
+        let mut coalescer = BatchCoalescer::new(Arc::clone(&schema), batch_size);
         // Batches that are large already pass through without being copied.
-        coalescer.set_biggest_coalesce_batch_size(Some(self.batch_size / 2));
-        let baseline = self.probing.metrics.baseline.clone();
+        coalescer.set_biggest_coalesce_batch_size(Some(batch_size / 2));
+        // What helpers put out is counted when it is passed on.
+        let baseline = (!self.is_helper).then(|| self.parts.probing.metrics.baseline.clone());
         let machine = Machine {
+            scratch: Scratch::new(&self.parts.sharing),
             stream: self,
             coalescer,
             state: State::Waiting,
-            scratch: Scratch::default(),
             ready: VecDeque::new(),
             exhausted: false,
+            began: Instant::now(),
+            rest: None,
         };
         let batches = stream::unfold(Some(machine), move |machine| {
             let baseline = baseline.clone();
@@ -88,7 +105,9 @@ impl JoinStream {
                 let mut machine = machine?;
                 match machine.next().await {
                     Ok(Some(batch)) => {
-                        baseline.record_output(batch.num_rows());
+                        if let Some(baseline) = baseline {
+                            baseline.record_output(batch.num_rows());
+                        }
                         Some((Ok(batch), Some(machine)))
                     }
                     Ok(None) => None,
@@ -103,12 +122,15 @@ impl JoinStream {
 /// ```text
 /// Waiting ── build side ready ──> Fetching ── batch ──> Probing
 ///                                    |  ^───────────────┘ used up
+///                                    |  ^── shared out <── takes long
 ///                                    └── no more ──> Leftover ──> Done
 /// ```
 enum State {
     Waiting,
     Fetching(Arc<BuildSide>),
     Probing(Arc<BuildSide>, Box<ProbeRows>, Pairs, usize),
+    /// Helpers join the rest of a batch.
+    Sharing(Arc<BuildSide>, SendableRecordBatchStream),
     /// Build rows from here on, by the last partition.
     Leftover(Arc<BuildSide>, u32),
     Done,
@@ -122,6 +144,10 @@ struct Machine {
     ready: VecDeque<RecordBatch>,
     /// The input has ended and must not be polled again.
     exhausted: bool,
+    /// When the batch was taken in.
+    began: Instant,
+    /// The rows of the batch that are left to helpers.
+    rest: Option<Rest>,
 }
 
 impl Machine {
@@ -137,7 +163,7 @@ impl Machine {
             self.state = match std::mem::replace(&mut self.state, State::Done) {
                 State::Waiting => {
                     let build = (&mut self.stream.build).await?;
-                    let roles = self.stream.probing.roles;
+                    let roles = self.stream.parts.probing.roles;
                     let hopeless = build.is_hopeless() && self.stream.settle.is_none();
                     if hopeless && roles.needs_build_rows() {
                         self.after_probe(build)
@@ -150,6 +176,13 @@ impl Machine {
                     None => self.after_probe(build),
                 },
                 State::Probing(build, rows, pairs, from) => self.probe(build, rows, pairs, from)?,
+                State::Sharing(build, mut helped) => match helped.next().await {
+                    Some(batch) => {
+                        self.ready.push_back(batch?);
+                        State::Sharing(build, helped)
+                    }
+                    None => State::Fetching(build),
+                },
                 State::Leftover(build, from) => self.leftover(build, from)?,
                 State::Done => {
                     if self.coalescer.is_empty() {
@@ -164,7 +197,7 @@ impl Machine {
 
     /// The next batch, or as many as make a morsel.
     async fn fetch(&mut self) -> Result<Option<RecordBatch>> {
-        let morsel = self.stream.probing.morsel();
+        let morsel = self.stream.parts.probing.morsel();
         let mut batches = vec![];
         let (mut rows, mut bytes) = (0, 0);
         let mut footprint = Footprint::default();
@@ -188,11 +221,14 @@ impl Machine {
         })
     }
 
-    fn start(&self, build: Arc<BuildSide>, batch: RecordBatch) -> Result<State> {
-        let probing = &self.stream.probing;
+    fn start(&mut self, build: Arc<BuildSide>, batch: RecordBatch) -> Result<State> {
+        self.began = Instant::now();
+        let probing = &self.stream.parts.probing;
         let _timer = probing.metrics.baseline.elapsed_compute().timer();
-        probing.metrics.input_batches.add(1);
-        probing.metrics.input_rows.add(batch.num_rows());
+        if !self.stream.is_helper {
+            probing.metrics.input_batches.add(1);
+            probing.metrics.input_rows.add(batch.num_rows());
+        }
         let rows = probing.start(batch, &build)?;
         Ok(State::Probing(build, Box::new(rows), Pairs::default(), 0))
     }
@@ -207,18 +243,19 @@ impl Machine {
     ) -> Result<State> {
         let elapsed = self
             .stream
+            .parts
             .probing
             .metrics
             .baseline
             .elapsed_compute()
             .clone();
         let _timer = elapsed.timer();
-        let roles = self.stream.probing.roles;
+        let roles = self.stream.parts.probing.roles;
         if from < pairs.len() {
-            let to = from + even_part(pairs.len() - from, self.stream.batch_size);
+            let to = from + even_part(pairs.len() - from, self.stream.parts.batch_size);
             let build_rows = UInt32Array::from(pairs.build[from..to].to_vec());
             let probe_rows = UInt32Array::from(pairs.probe[from..to].to_vec());
-            self.ready.push_back(self.stream.output.batch(
+            self.ready.push_back(self.stream.parts.output.batch(
                 to - from,
                 Rows::Take(&build.batch, &build_rows),
                 Rows::Take(&rows.batch, &probe_rows),
@@ -226,10 +263,23 @@ impl Machine {
             )?);
             return Ok(State::Probing(build, rows, pairs, to));
         }
-        let probing = &self.stream.probing;
+        let probing = &self.stream.parts.probing;
+        let began = Instant::now();
         if !probing.advance(&mut rows, &build, &mut self.scratch, &mut pairs)? {
             self.finish_batch(&mut rows)?;
-            return Ok(State::Fetching(build));
+            return Ok(match self.rest.take() {
+                Some(rest) => {
+                    self.stream.parts.probing.metrics.shared_batches.add(1);
+                    let helped = rest.share_out(&self.stream.parts, &build);
+                    State::Sharing(build, helped)
+                }
+                None => State::Fetching(build),
+            });
+        }
+        let sharing = &self.stream.parts.sharing;
+        self.scratch.pace(began.elapsed(), sharing);
+        if self.stream.settle.is_none() && sharing.is_due(self.began.elapsed()) {
+            self.rest = Rest::of(&mut rows, self.began.elapsed())?;
         }
         if roles.build.needs_matches() {
             pairs.build.iter().for_each(|&row| build.visit(row));
@@ -248,19 +298,19 @@ impl Machine {
 
     /// Rows of the probe side that are put out once: preserved, semi, anti, mark.
     fn finish_batch(&mut self, rows: &mut ProbeRows) -> Result<()> {
-        let role = self.stream.probing.roles.probe;
+        let role = self.stream.parts.probing.roles.probe;
         let settle = self.stream.settle.as_mut();
         let decided = settle.and_then(|s| s.settle(&rows.batch, &mut rows.matched));
         let Some(mut selected) = select(role, 0, rows.matched.len(), |row| rows.matched[row])
         else {
             return Ok(());
         };
-        if let Some(decided) = decided {
-            let decided = selected
-                .values()
-                .iter()
-                .filter(|row| decided[**row as usize]);
-            selected = UInt32Array::from_iter_values(decided.copied());
+        if decided.is_some() || rows.is_shared() {
+            let mine = selected.values().iter().filter(|row| {
+                let row = **row as usize;
+                decided.as_ref().is_none_or(|decided| decided[row]) && !rows.is_left(row)
+            });
+            selected = UInt32Array::from_iter_values(mine.copied());
         }
         let mark = (role == Role::Mark).then(|| {
             let rows = selected
@@ -269,7 +319,7 @@ impl Machine {
                 .map(|row| rows.matched[*row as usize]);
             Arc::new(rows.map(Some).collect::<BooleanArray>()) as ArrayRef
         });
-        self.ready.push_back(self.stream.output.batch(
+        self.ready.push_back(self.stream.parts.output.batch(
             selected.len(),
             Rows::Null,
             Rows::Take(&rows.batch, &selected),
@@ -280,7 +330,10 @@ impl Machine {
 
     /// The probe side of this partition is used up.
     fn after_probe(&self, build: Arc<BuildSide>) -> State {
-        let role = self.stream.probing.roles.build;
+        if self.stream.is_helper {
+            return State::Done;
+        }
+        let role = self.stream.parts.probing.roles.build;
         // The count is kept for every role: it tells the last partition from the others.
         if build.finish_probe() && role.needs_matches() {
             State::Leftover(build, 0)
@@ -291,12 +344,12 @@ impl Machine {
 
     /// The next rows of the build side that are put out once.
     fn leftover(&mut self, build: Arc<BuildSide>, from: u32) -> Result<State> {
-        let role = self.stream.probing.roles.build;
+        let role = self.stream.parts.probing.roles.build;
         let rows = build.batch.num_rows();
         if from as usize >= rows {
             return Ok(State::Done);
         }
-        let to = (from as usize + self.stream.batch_size).min(rows);
+        let to = (from as usize + self.stream.parts.batch_size).min(rows);
         if let Some(selected) = select(role, from as usize, to, |row| build.is_visited(row as u32))
         {
             let mark = (role == Role::Mark).then(|| {
@@ -304,7 +357,7 @@ impl Machine {
                 let marks = rows.map(|&row| Some(build.is_visited(row)));
                 Arc::new(marks.collect::<BooleanArray>()) as ArrayRef
             });
-            self.ready.push_back(self.stream.output.batch(
+            self.ready.push_back(self.stream.parts.output.batch(
                 selected.len(),
                 Rows::Take(&build.batch, &selected),
                 Rows::Null,

@@ -44,6 +44,10 @@ config_namespace! {
         /// Whether LATERAL subqueries that are ordered by distance and limited become joins by
         /// nearest neighbours: `on` or `off`.
         pub lateral_nearest: Switch, default = Switch::On
+
+        /// How long, in milliseconds, a batch may take before the rest of its rows is shared out among
+        /// threads; with 0 every batch is. Answers do not depend on it.
+        pub share_batches_after: u64, default = 20
     }
 }
 
