@@ -11,6 +11,7 @@
 
 mod dialect;
 pub mod functions;
+mod headings;
 pub mod join;
 pub mod labels;
 mod list_aggregates;
@@ -22,4 +23,4 @@ mod split;
 pub mod url_table;
 
 pub use dialect::dialect;
-pub use session::{Session, SessionBuilder};
+pub use session::{Session, SessionBuilder, parse};

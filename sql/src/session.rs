@@ -11,7 +11,7 @@ use datafusion::execution::cache::cache_manager::FileMetadataCache;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::functions_aggregate::array_agg::array_agg_udaf;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::analyzer::Analyzer;
@@ -24,7 +24,6 @@ use geoflow_engine::geoparquet::GeoParquetFormatFactory;
 use geoflow_engine::options::GeoflowOptions;
 
 use crate::dialect::dialect;
-use crate::functions;
 use crate::join::{
     JoinStrategyRule, NearestDistanceRule, NearestJoinRule, SpatialJoinRule, SpatialPruningRule,
     SpatialQueryPlanner, nearest_function,
@@ -36,6 +35,7 @@ use crate::operators::SpatialOperators;
 use crate::show;
 use crate::split::SplitRule;
 use crate::url_table::{ParquetTableFactory, enable_url_tables};
+use crate::{functions, headings};
 
 /// How many of the greatest memory users an out-of-memory message names.
 const NAMED_CONSUMERS: usize = 5;
@@ -175,6 +175,38 @@ fn physical_rules(
     rules
 }
 
+/// Parses one statement of a session, in its dialect, as [`Session::sql`] does.
+///
+/// # Errors
+/// When it is no statement, or several.
+pub fn parse(state: &SessionState, text: &str) -> Result<Statement> {
+    let options = &state.config().options().sql_parser;
+    let Some(dialect) = dialect(options) else {
+        return plan_err!("there is no SQL dialect {}", options.dialect);
+    };
+    let mut statements = DFParserBuilder::new(text)
+        .with_dialect(dialect.as_ref())
+        .with_recursion_limit(options.recursion_limit.get())
+        .build()?
+        .parse_statements()?;
+    let mut statement = match (statements.pop_front(), statements.is_empty()) {
+        (Some(only), true) => only,
+        (None, _) => return plan_err!("there is no statement in the SQL"),
+        (Some(_), false) => {
+            return plan_err!("one statement at a time: there are several in the SQL");
+        }
+    };
+    prepare(&mut statement)?;
+    Ok(statement)
+}
+
+/// What is done to every statement before it is planned.
+fn prepare(statement: &mut Statement) -> Result<()> {
+    hide_labels(statement);
+    headings::shorten(statement);
+    show::rewrite(statement)
+}
+
 /// A session over SQL with geometry. Cheap to clone; clones share tables and settings.
 #[derive(Clone)]
 pub struct Session {
@@ -197,26 +229,10 @@ impl Session {
     /// # Errors
     /// When the statement does not parse or cannot be planned.
     pub async fn sql(&self, statement: &str) -> Result<DataFrame> {
-        let plan = self.plan(self.parse(statement)?).await?;
+        let plan = self
+            .plan_parsed(parse(&self.context.state(), statement)?)
+            .await?;
         self.context.execute_logical_plan(plan).await
-    }
-
-    fn parse(&self, text: &str) -> Result<Statement> {
-        let state = self.context.state();
-        let options = &state.config().options().sql_parser;
-        let Some(dialect) = dialect(options) else {
-            return plan_err!("there is no SQL dialect {}", options.dialect);
-        };
-        let mut statements = DFParserBuilder::new(text)
-            .with_dialect(dialect.as_ref())
-            .with_recursion_limit(options.recursion_limit.get())
-            .build()?
-            .parse_statements()?;
-        match (statements.pop_front(), statements.is_empty()) {
-            (Some(only), true) => Ok(only),
-            (None, _) => plan_err!("there is no statement in the SQL"),
-            (Some(_), false) => plan_err!("one statement at a time: there are several in the SQL"),
-        }
     }
 
     /// Plans one statement, so that the schema of the plan is final: geometries know their CRS.
@@ -225,8 +241,11 @@ impl Session {
     /// # Errors
     /// When the statement cannot be planned.
     pub async fn plan(&self, mut statement: Statement) -> Result<LogicalPlan> {
-        hide_labels(&mut statement);
-        show::rewrite(&mut statement)?;
+        prepare(&mut statement)?;
+        self.plan_parsed(statement).await
+    }
+
+    async fn plan_parsed(&self, statement: Statement) -> Result<LogicalPlan> {
         let state = self.context.state();
         let plan = state.statement_to_plan(statement).await?;
         match plan {
