@@ -6,11 +6,15 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::Session;
+use datafusion::common::stats::Precision;
 use datafusion::common::{GetExt, Statistics};
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::file_format::parquet::{ParquetFormat, ParquetFormatFactory};
 use datafusion::datasource::file_format::{FileFormat, FileFormatFactory, FileMeta};
-use datafusion::datasource::physical_plan::{FileScanConfig, FileSinkConfig, FileSource};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfig, FileScanConfigBuilder, FileSinkConfig, FileSource,
+};
 use datafusion::datasource::table_schema::TableSchema;
 
 use datafusion::error::{DataFusionError, Result};
@@ -22,11 +26,15 @@ use parquet::file::metadata::ParquetMetaData;
 
 use super::merge::{FileSchema, merge};
 use super::named_geometry::{NamedGeometry, label_named};
+use super::part_index::{IndexedPart, PartIndex};
 use super::sink_plan::write_plan;
 use super::{
     GeoMetadata, OutputOptions, display_location, geometry_columns, label_geometry, read_footer,
 };
 use crate::Error;
+
+/// Of so many files all footers are read, for the statistics of their columns, though a job says their rows.
+const MOST_FOOTERS: usize = 32;
 
 /// Makes [`GeoParquetFormat`]s for `STORED AS PARQUET`.
 ///
@@ -87,6 +95,7 @@ impl FileFormatFactory for GeoParquetFormatFactory {
             .map_or(Ok(vec![]), |text| NamedGeometry::parse_all(&text))?;
         Ok(Arc::new(GeoParquetFormat {
             geometry,
+            parts: None,
             output: OutputOptions::take(&mut options)?,
             inner: self.inner.create(state, &options)?,
             spherical_as_planar,
@@ -102,12 +111,14 @@ impl FileFormatFactory for GeoParquetFormatFactory {
 ///
 /// A file without `geo` metadata keeps plain binary columns. Scans are left to DataFusion's
 /// [`ParquetFormat`], and so is writing without geometry.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct GeoParquetFormat {
     inner: Arc<dyn FileFormat>,
     spherical_as_planar: bool,
     geometry: Vec<NamedGeometry>,
     output: OutputOptions,
+    /// What jobs say of the files that they have written.
+    parts: Option<Arc<PartIndex>>,
 }
 
 impl Default for GeoParquetFormat {
@@ -124,7 +135,63 @@ impl GeoParquetFormat {
             spherical_as_planar: false,
             geometry: vec![],
             output: OutputOptions::default(),
+            parts: None,
         }
+    }
+
+    /// With an index of files, of which only one of each job is opened to know the schema of all, and those not
+    /// at all that a filter excludes.
+    #[must_use]
+    pub fn with_parts(mut self, parts: PartIndex) -> Self {
+        self.parts = (!parts.is_empty()).then(|| Arc::new(parts));
+        self
+    }
+
+    /// Labels the files of a scan with their bounds.
+    fn with_bounds(&self, conf: FileScanConfig) -> FileScanConfig {
+        let label = |file: &PartitionedFile| {
+            let bounds = self.part(&file.object_meta)?.bounds.clone()?;
+            Some(file.clone().with_extension(bounds))
+        };
+        let groups = conf.file_groups.iter().map(|group| {
+            let files = group.iter();
+            FileGroup::new(
+                files
+                    .map(|f| label(f).unwrap_or_else(|| f.clone()))
+                    .collect(),
+            )
+        });
+        let groups = groups.collect();
+        FileScanConfigBuilder::from(conf)
+            .with_file_groups(groups)
+            .build()
+    }
+
+    fn part(&self, object: &ObjectMeta) -> Option<&IndexedPart> {
+        self.parts.as_ref()?.of(object)
+    }
+
+    /// The rows of a file of many, without a look at it. Of few files the footers are read, which say more.
+    fn stats_of_part(&self, schema: &SchemaRef, object: &ObjectMeta) -> Option<Statistics> {
+        let many = self.parts.as_ref()?.len() > MOST_FOOTERS;
+        let part = self.part(object).filter(|_| many)?;
+        let mut statistics = Statistics::new_unknown(schema);
+        statistics.num_rows = Precision::Exact(usize::try_from(part.rows).ok()?);
+        Some(statistics)
+    }
+
+    /// The files whose schemas are that of the table: the first of each job is like the others.
+    fn telling<'a>(&self, objects: &'a [ObjectMeta]) -> Vec<&'a ObjectMeta> {
+        let mut seen = vec![];
+        let tells = |object: &&ObjectMeta| match self.part(object) {
+            None => true,
+            Some(part) if seen.contains(&part.job) => false,
+            Some(part) => {
+                seen.push(part.job);
+                true
+            }
+        };
+        objects.iter().filter(tells).collect()
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -197,6 +264,7 @@ impl FileFormat for GeoParquetFormat {
             .execution
             .meta_fetch_concurrency
             .get();
+        let objects = self.telling(objects);
         let mut files: Vec<(usize, FileSchema)> = futures::stream::iter(objects.iter().enumerate())
             .map(|(i, object)| async move {
                 let schema = self.file_schema(state, store, object).await?;
@@ -219,6 +287,9 @@ impl FileFormat for GeoParquetFormat {
         table_schema: SchemaRef,
         object: &ObjectMeta,
     ) -> Result<Statistics> {
+        if let Some(statistics) = self.stats_of_part(&table_schema, object) {
+            return Ok(statistics);
+        }
         self.footer(state, store, object).await?;
         self.inner
             .infer_stats(state, store, table_schema, object)
@@ -245,6 +316,9 @@ impl FileFormat for GeoParquetFormat {
         table_schema: SchemaRef,
         object: &ObjectMeta,
     ) -> Result<FileMeta> {
+        if let Some(statistics) = self.stats_of_part(&table_schema, object) {
+            return Ok(FileMeta::new(statistics));
+        }
         self.footer(state, store, object).await?;
         self.inner
             .infer_stats_and_ordering(state, store, table_schema, object)
@@ -256,6 +330,10 @@ impl FileFormat for GeoParquetFormat {
         state: &dyn Session,
         conf: FileScanConfig,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let conf = match &self.parts {
+            None => conf,
+            Some(_) => self.with_bounds(conf),
+        };
         self.inner.create_physical_plan(state, conf).await
     }
 

@@ -26,6 +26,7 @@ mod native_types;
 mod output_file;
 mod output_options;
 mod output_path;
+mod part_index;
 mod prune_access;
 mod prune_fields;
 mod prune_filter;
@@ -55,6 +56,8 @@ pub use info::{FileInfo, GeoInfo, GeometryColumnInfo, Pruning, RowGroupInfo, rea
 pub use location::display_location;
 pub use metadata::{ColumnEncoding, Covering, Edges, GEO_KEY, GeoColumn, GeoMetadata};
 pub use output_options::{Existing, OUTPUT_OPTIONS, OutputOptions};
+pub use output_path::FileNames;
+pub use part_index::PartIndex;
 pub use prune_filter::BoundsFilter;
 pub use prune_scan::{prune_fields, prune_scan};
 pub use row_groups::{RowGroupSummary, summarize_row_groups};

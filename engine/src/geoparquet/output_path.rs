@@ -41,21 +41,27 @@ fn encoded(text: &str) -> String {
     out
 }
 
-/// A name that no other write uses.
-pub(super) fn write_id() -> String {
+/// How the files of a write are called, where their writer cares: `<prefix>-00000.parquet`. An extension of the
+/// session's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileNames {
+    /// What all names begin with. No other write to the folder may use it.
+    pub prefix: String,
+}
+
+/// A prefix that no other write uses.
+pub(super) fn unique_prefix() -> String {
     static WRITES: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let nanos = now.map_or(0, |since| since.as_nanos() as u64);
     let process = u64::from(std::process::id());
     let unique = nanos ^ process.rotate_left(40) ^ WRITES.fetch_add(1, Ordering::Relaxed) << 56;
-    format!("{unique:016x}")
+    format!("part-{unique:016x}")
 }
 
 /// The file number `n` of a write.
-pub(super) fn part(folder: &Path, write: &str, n: usize, extension: &str) -> Path {
-    folder
-        .clone()
-        .join(format!("part-{write}-{n:05}.{extension}"))
+pub(super) fn part(folder: &Path, prefix: &str, n: usize, extension: &str) -> Path {
+    folder.clone().join(format!("{prefix}-{n:05}.{extension}"))
 }
 
 #[cfg(test)]
@@ -82,8 +88,8 @@ mod tests {
 
     #[test]
     fn writes_have_names_of_their_own() {
-        assert_ne!(write_id(), write_id());
-        let path = part(&Path::from("out"), "ab", 3, "parquet");
+        assert_ne!(unique_prefix(), unique_prefix());
+        let path = part(&Path::from("out"), "part-ab", 3, "parquet");
         assert_eq!(path.as_ref(), "out/part-ab-00003.parquet");
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Wanted {
 
 impl Wanted {
     /// Whether rows within `bounds` may be wanted; of rows without known bounds, all may.
-    fn may_hold(&self, bounds: Option<&Bounds>) -> bool {
+    pub(super) fn may_hold(&self, bounds: Option<&Bounds>) -> bool {
         bounds.is_none_or(|bounds| self.rectangles.iter().any(|r| r.intersects(bounds)))
     }
 }

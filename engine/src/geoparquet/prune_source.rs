@@ -34,6 +34,7 @@ use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 use datafusion_datasource::morsel::{MorselPlan, MorselPlanner, Morselizer};
 use object_store::ObjectStore;
 
+use super::part_index::PartBounds;
 use super::prune_access::{Wanted, initial, narrow};
 use super::prune_fields::FieldRange;
 use super::prune_filter::BoundsFilter;
@@ -277,6 +278,16 @@ impl Pruner {
         mut file: PartitionedFile,
         wanted: Vec<Wanted>,
     ) -> Result<Box<dyn MorselPlanner>> {
+        // What wrote the file has said where its rows lie: it need not be opened.
+        if let Some(part) = file.extensions.get::<PartBounds>()
+            && wanted.iter().any(|wanted| {
+                wanted.column.as_str() == part.column.as_ref()
+                    && !wanted.may_hold(Some(&part.bounds))
+            })
+        {
+            self.metrics.files.add_pruned(1);
+            return Ok(Box::new(Nothing));
+        }
         // Its metrics are not shown: those of the reader that reads rows are.
         let unseen = ExecutionPlanMetricsSet::new();
         let mut reader = self.readers.create_reader(

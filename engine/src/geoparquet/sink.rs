@@ -26,7 +26,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::output_file::OutputFile;
 use super::output_options::Existing;
-use super::output_path::{part, partition_folder, write_id};
+use super::output_path::{FileNames, part, partition_folder, unique_prefix};
 use super::write_plan::WritePlan;
 use super::{OutputOptions, WriteOptions, display_location};
 use crate::Error;
@@ -180,7 +180,10 @@ impl DataSink for GeoParquetSink {
             base,
             folder,
             write: self.fitted(context),
-            id: write_id(),
+            prefix: match context.session_config().get_extension::<FileNames>() {
+                Some(names) => names.prefix.clone(),
+                None => unique_prefix(),
+            },
             open: None,
             done: vec![],
             rows: 0,
@@ -292,7 +295,8 @@ struct Output<'a> {
     base: Path,
     folder: bool,
     write: WriteOptions,
-    id: String,
+    /// What the names of all files begin with.
+    prefix: String,
     open: Option<Open>,
     /// Files that are complete.
     done: Vec<Path>,
@@ -411,7 +415,7 @@ impl Output<'_> {
                 let folder = partition_folder(&self.base, &partition);
                 part(
                     &folder,
-                    &self.id,
+                    &self.prefix,
                     self.done.len(),
                     &self.sink.config.file_extension,
                 )

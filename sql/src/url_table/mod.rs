@@ -17,6 +17,7 @@ mod features;
 mod hive;
 mod location;
 mod missing;
+mod parts;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +36,7 @@ use datafusion::execution::context::SessionState;
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 use geoflow_engine::Error;
+use geoflow_engine::geoparquet::{GeoParquetFormat, PartIndex};
 use glob::{MatchOptions, Pattern};
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use parking_lot::{Mutex, RwLock};
@@ -192,7 +194,8 @@ impl Place<'_> {
             return ListingTable::try_new(config);
         }
         // Whatever it is called: what is no Parquet is told by its first bytes.
-        self.table(vec![url], vec![object], "", vec![]).await
+        self.table(vec![url], vec![object], "", vec![], PartIndex::default())
+            .await
     }
 
     async fn folder(&self, url: ListingTableUrl) -> Result<ListingTable> {
@@ -214,7 +217,10 @@ impl Place<'_> {
             let files = with(&extension);
             if !files.is_empty() {
                 let columns = hive::partition_columns(&url, &files)?;
-                return self.table(vec![url], files, &extension, columns).await;
+                let parts = parts::read(self.store(&url)?.as_ref(), &url, &objects).await;
+                return self
+                    .table(vec![url], files, &extension, columns, parts)
+                    .await;
             }
         }
         let deeper = objects.iter().any(is_parquet);
@@ -264,7 +270,9 @@ impl Place<'_> {
                 .all(|o| whole.contains(&o.location, true) == matches(o))
             {
                 let columns = hive::partition_columns(&whole, &files)?;
-                return self.table(vec![whole], files, "", columns).await;
+                return self
+                    .table(vec![whole], files, "", columns, PartIndex::default())
+                    .await;
             }
         }
         let urls = files
@@ -275,7 +283,8 @@ impl Place<'_> {
                 self.listing_url(url)
             })
             .collect::<Result<Vec<_>>>()?;
-        self.table(urls, files, "", vec![]).await
+        self.table(urls, files, "", vec![], PartIndex::default())
+            .await
     }
 
     /// The table of `files`, which `urls` and `extension` find again when it is scanned.
@@ -285,6 +294,7 @@ impl Place<'_> {
         files: Vec<ObjectMeta>,
         extension: &str,
         partition_columns: Vec<(String, DataType)>,
+        parts: PartIndex,
     ) -> Result<ListingTable> {
         let Some(first) = urls.first() else {
             return Err(Error::Internal(format!("no URL for {}", self.name)).into());
@@ -299,6 +309,12 @@ impl Place<'_> {
             .into());
         }
         let format = self.parquet()?;
+        let format = match format.downcast_ref::<GeoParquetFormat>() {
+            Some(ours) if !parts.is_empty() => {
+                Arc::new(ours.clone().with_parts(parts)) as Arc<dyn FileFormat>
+            }
+            _ => format,
+        };
         let schema = format.infer_schema(self.state, &store, &files).await?;
         // A key that the files hold as well is taken from the folder, which the scan can prune by.
         let fields: Vec<Arc<Field>> = schema
