@@ -1,45 +1,96 @@
 //! Jobs on a real S3 server while everything goes wrong: in the end exactly the right rows are there once, or
 //! nothing is committed and the job can be resumed.
 //!
-//! `GEOFLOW_CHAOS` schedules are run, from `GEOFLOW_SEED` on; 200 take some minutes.
+//! `GEOFLOW_CHAOS` schedules are run, from `GEOFLOW_SEED` on; 200 take some minutes:
+//! `GEOFLOW_CHAOS=200 scripts/test --workspace --test s3 exactly_once -- --nocapture`.
 
-use std::process::{Child, Command, Stdio};
+use std::fmt;
+use std::io::Read;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::lossy::Proxy;
+use super::lossy::{Loss, Proxy};
 use super::server::{ACCESS_KEY, Result, SECRET_KEY, Server};
 use super::testdata;
 
-/// What goes wrong in a schedule.
-#[derive(Debug, Clone, Copy)]
-enum Trouble {
+/// What goes wrong in a schedule. Each has one of the first four, and others by chance.
+#[derive(Debug, Clone, Copy, Default)]
+struct Trouble {
     /// Workers get SIGKILL at random moments.
-    KilledWorkers,
-    /// Every fragment is run by two tasks at once.
-    Races,
-    /// Answers to puts of manifests are lost after they were carried out.
-    LostAnswers,
-    /// The driver gets SIGKILL, and the job is resumed, several times.
-    KilledDrivers,
+    kill_workers: bool,
+    /// Other tasks run the same fragments; some are stopped for a while, or killed.
+    race: bool,
+    /// Puts of manifests go wrong in one way or the other.
+    lose: bool,
+    /// The driver gets SIGKILL, and the job is resumed.
+    kill_drivers: bool,
+    /// Tasks are not tried again, so that the job fails, and is resumed.
+    give_up: bool,
 }
 
-const TROUBLES: [Trouble; 4] = [
-    Trouble::KilledWorkers,
-    Trouble::Races,
-    Trouble::LostAnswers,
-    Trouble::KilledDrivers,
-];
+impl Trouble {
+    fn of(case: u64, rng: &mut StdRng) -> Self {
+        let mut also = || rng.random_bool(0.25);
+        Self {
+            kill_workers: case % 4 == 0 || also(),
+            race: case % 4 == 1 || also(),
+            lose: case % 4 == 2 || also(),
+            kill_drivers: case % 4 == 3 || also(),
+            give_up: also(),
+        }
+    }
+}
+
+/// What went wrong in all schedules.
+#[derive(Debug, Default)]
+struct Tally {
+    killed_workers: u64,
+    racers: u64,
+    /// Racers that came too late to write the manifest.
+    beaten: u64,
+    stopped_racers: u64,
+    killed_racers: u64,
+    killed_drivers: u64,
+    resumed: u64,
+    failed: u64,
+    lost: Vec<(Loss, u64)>,
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} workers killed; {} tasks beside them, {} of them beaten, {} stopped for a while, {} killed; \
+             {} drivers killed; {} jobs failed; {} times resumed; manifests:",
+            self.killed_workers,
+            self.racers,
+            self.beaten,
+            self.stopped_racers,
+            self.killed_racers,
+            self.killed_drivers,
+            self.failed,
+            self.resumed,
+        )?;
+        for (loss, times) in &self.lost {
+            write!(f, " {loss:?} {times}")?;
+        }
+        Ok(())
+    }
+}
 
 fn number(name: &str, default: u64) -> u64 {
     let set = std::env::var(name).ok().and_then(|text| text.parse().ok());
     set.unwrap_or(default)
 }
 
-#[ignore = "takes minutes: cargo test --workspace --test s3 exactly_once -- --ignored"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(
+    clippy::print_stdout,
+    reason = "shown with --nocapture, or when it fails"
+)]
 async fn exactly_once_or_not_at_all() -> Result<()> {
     let server = Server::start().await?;
     for name in ["helsinki_points", "helsinki_buildings"] {
@@ -48,39 +99,65 @@ async fn exactly_once_or_not_at_all() -> Result<()> {
             .upload(&file, "layers", &format!("{name}.parquet"))
             .await?;
     }
-    let seed = number("GEOFLOW_SEED", 1);
+    // The first object makes the bucket.
+    let any = testdata("README.md");
+    server.upload(&any, "out", "bucket").await?;
+    let (cases, seed) = (number("GEOFLOW_CHAOS", 4), number("GEOFLOW_SEED", 1));
     let mut expected = vec![];
     for statement in STATEMENTS {
         expected.push(checksum(&server.endpoint(), &format!("({statement})"))?);
     }
-    for case in 0..number("GEOFLOW_CHAOS", 4) {
-        let trouble = TROUBLES[(case % 4) as usize];
-        let context = format!("seed {}: {trouble:?}", seed + case);
-        let mut rng = StdRng::seed_from_u64(seed + case);
+    let mut all = Tally::default();
+    for case in seed..seed + cases {
+        let mut rng = StdRng::seed_from_u64(case);
+        let trouble = Trouble::of(case, &mut rng);
+        let context = format!("GEOFLOW_SEED={case} GEOFLOW_CHAOS=1: {trouble:?}");
         let which = rng.random_range(0..STATEMENTS.len());
-        let proxy = Proxy::start(server.address(), seed + case)?;
-        let schedule = Schedule {
+        let proxy = Proxy::start(server.address(), case)?;
+        let mut schedule = Schedule {
+            server: &server,
             endpoint: proxy.endpoint(),
-            output: format!("s3://out/{seed}-{case}/"),
-            jobs: format!("s3://out/jobs-{seed}-{case}/"),
+            id: format!("j{case}"),
+            fragments: rng.random_range(2..7),
+            trouble,
+            rng,
+            tally: &mut all,
         };
+        if trouble.lose {
+            proxy.lose(0.5);
+        }
+        let ended = schedule.run(STATEMENTS[which]).await;
+        proxy.lose(0.0);
+        ended.map_err(|e| format!("{context}: {e}"))?;
+        let output = schedule.output();
+        let found = checksum(&server.endpoint(), &format!("'{output}'"));
+        let found = found.map_err(|e| format!("{context}: {e}"))?;
+        assert_eq!(found, expected[which], "{context}");
         schedule
-            .run(trouble, STATEMENTS[which], &proxy, &mut rng)
+            .check_files()
+            .await
             .map_err(|e| format!("{context}: {e}"))?;
-        let found = checksum(&server.endpoint(), &format!("'{}'", schedule.output));
-        assert_eq!(
-            found.map_err(|e| format!("{context}: {e}"))?,
-            expected[which],
-            "{context}"
-        );
-        // What is there beside the parts that count would be read by others.
-        let parts = schedule.parts_that_count(&server).await?;
-        let there = server.list("out", &format!("{seed}-{case}/")).await?;
-        let there: Vec<&String> = there
-            .iter()
-            .filter(|name| name.ends_with(".parquet"))
-            .collect();
-        assert_eq!(there.len(), parts, "{context}: {there:?}");
+        for (at, lost) in proxy.lost().into_iter().enumerate() {
+            match all.lost.get_mut(at) {
+                Some(sum) => sum.1 += lost.1,
+                None => all.lost.push(lost),
+            }
+        }
+    }
+    println!("{cases} schedules from seed {seed}: {all}");
+    if cases >= 40 {
+        // Nothing is shown by faults that do not happen.
+        let mut counts = vec![
+            all.killed_workers,
+            all.beaten,
+            all.stopped_racers,
+            all.killed_racers,
+            all.killed_drivers,
+            all.resumed,
+            all.failed,
+        ];
+        counts.extend(all.lost.iter().map(|(_, times)| times));
+        assert!(counts.iter().all(|&times| times > 0), "{all}");
     }
     Ok(())
 }
@@ -92,133 +169,229 @@ const STATEMENTS: [&str; 2] = [
      JOIN 's3://layers/helsinki_buildings.parquet' b ON ST_DWithin(p.geometry, b.geometry, 0.001) GROUP BY b.osm_id",
 ];
 
-struct Schedule {
+struct Schedule<'a> {
+    server: &'a Server,
     endpoint: String,
-    output: String,
-    jobs: String,
+    id: String,
+    fragments: usize,
+    trouble: Trouble,
+    rng: StdRng,
+    tally: &'a mut Tally,
 }
 
-impl Schedule {
-    fn run(
-        &self,
-        trouble: Trouble,
-        statement: &str,
-        proxy: &Proxy,
-        rng: &mut StdRng,
-    ) -> Result<()> {
-        let fragments = rng.random_range(2..7).to_string();
+/// A task beside those of the driver.
+struct Racer {
+    process: Child,
+    /// When it goes on, if it was stopped.
+    stopped: Option<Instant>,
+}
+
+impl Schedule<'_> {
+    fn output(&self) -> String {
+        format!("s3://out/{}/", self.id)
+    }
+
+    fn record(&self) -> String {
+        format!("s3://out/jobs/{}/", self.id)
+    }
+
+    async fn run(&mut self, statement: &str) -> Result<()> {
+        let mut driver = self.submit(statement).spawn()?;
+        let mut racers: Vec<Racer> = vec![];
+        let mut worker_kills = self.rng.random_range(1..8);
+        let mut driver_kills = self.rng.random_range(1..4);
+        let mut next_driver_kill = Instant::now() + self.pause(50, 1500);
+        loop {
+            tokio::time::sleep(self.pause(10, 150)).await;
+            if let Some(status) = driver.try_wait()? {
+                if status.success() {
+                    break;
+                }
+                self.check_failure(&mut driver, status).await?;
+                // Once is enough.
+                self.trouble.give_up = false;
+                driver = self.resume().spawn()?;
+                continue;
+            }
+            if self.trouble.kill_workers && worker_kills > 0 && self.rng.random_bool(0.5) {
+                let workers = children(driver.id());
+                if !workers.is_empty() {
+                    let worker = workers[self.rng.random_range(0..workers.len())];
+                    if signal("KILL", worker) {
+                        self.tally.killed_workers += 1;
+                        worker_kills -= 1;
+                    }
+                }
+            }
+            if self.trouble.kill_drivers && driver_kills > 0 && Instant::now() > next_driver_kill {
+                driver.kill()?;
+                driver.wait()?;
+                self.tally.killed_drivers += 1;
+                driver_kills -= 1;
+                next_driver_kill = Instant::now() + self.pause(50, 1500);
+                driver = match self.is_there("job.json").await? {
+                    true => self.resume().spawn()?,
+                    // Killed before there was a job.
+                    false => self.submit(statement).spawn()?,
+                };
+            }
+            if self.trouble.race {
+                if racers.len() < 8 && self.is_there("job.json").await? {
+                    racers.push(self.racer()?);
+                }
+                self.disturb(&mut racers);
+            }
+        }
+        self.settle(racers)?;
+        // Once more, it changes nothing.
+        if self.rng.random_bool(0.2) {
+            let again = self.resume().output()?;
+            if !again.status.success() {
+                return Err(format!("resumed when done: {}", again.status).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn pause(&mut self, from: u64, to: u64) -> Duration {
+        Duration::from_millis(self.rng.random_range(from..to))
+    }
+
+    fn submit(&self, statement: &str) -> Command {
         let mut submit = geoflow(&self.endpoint);
         submit
-            .args([
-                "job",
-                "submit",
-                "--workers=2",
-                "--threads=2",
-                "--retries=50",
-            ])
-            .args([
-                "--fragments",
-                &fragments,
-                "--jobs",
-                &self.jobs,
-                "-o",
-                &self.output,
-            ])
+            .args(["job", "submit", "--jobs=s3://out/jobs/", "--id", &self.id])
+            .args(["-o", &self.output()])
+            .arg(format!("--fragments={}", self.fragments))
             .arg(statement);
-        match trouble {
-            Trouble::LostAnswers => {
-                proxy.lose_answers(0.5);
-                let ended = finish(submit.spawn()?);
-                proxy.lose_answers(0.0);
-                ended
-            }
-            Trouble::KilledWorkers => {
-                let driver = submit.spawn()?;
-                let kills = rng.random_range(1..8);
-                for _ in 0..kills {
-                    std::thread::sleep(Duration::from_millis(rng.random_range(20..400)));
-                    let workers = children(driver.id());
-                    if !workers.is_empty() {
-                        kill(workers[rng.random_range(0..workers.len())]);
-                    }
+        self.workers(submit)
+    }
+
+    fn resume(&mut self) -> Command {
+        self.tally.resumed += 1;
+        let mut resume = geoflow(&self.endpoint);
+        resume.args(["job", "resume", &self.record()]);
+        self.workers(resume)
+    }
+
+    fn workers(&self, mut command: Command) -> Command {
+        let retries = match self.trouble.give_up {
+            true => "--retries=0",
+            false => "--retries=50",
+        };
+        command.args(["--workers=2", "--threads=2", retries]);
+        command
+    }
+
+    /// Another task for a fragment, as a cluster that has lost sight of a pod would start one.
+    fn racer(&mut self) -> Result<Racer> {
+        let mut task = geoflow(&self.endpoint);
+        // Those of indices and stages that are not there end with 64.
+        task.args(["task", "--plan"])
+            .arg(format!("{}plan.json", self.record()))
+            .arg(format!(
+                "--index={}",
+                self.rng.random_range(0..self.fragments)
+            ))
+            .arg(format!("--stage={}", u8::from(self.rng.random_bool(0.1))));
+        self.tally.racers += 1;
+        Ok(Racer {
+            process: task.spawn()?,
+            stopped: None,
+        })
+    }
+
+    fn disturb(&mut self, racers: &mut [Racer]) {
+        for racer in racers {
+            let pid = racer.process.id();
+            match racer.stopped {
+                Some(until) if Instant::now() > until => {
+                    signal("CONT", pid);
+                    racer.stopped = None;
                 }
-                finish(driver)
-            }
-            Trouble::KilledDrivers => {
-                let mut driver = submit.spawn()?;
-                for _ in 0..rng.random_range(1..4) {
-                    std::thread::sleep(Duration::from_millis(rng.random_range(100..1500)));
-                    driver.kill()?;
-                    driver.wait()?;
-                    driver = match self.job() {
-                        Some(job) => {
-                            let mut resume = geoflow(&self.endpoint);
-                            resume
-                                .args([
-                                    "job",
-                                    "resume",
-                                    "--workers=2",
-                                    "--threads=2",
-                                    "--retries=50",
-                                ])
-                                .arg(format!("{}{job}", self.jobs));
-                            resume.spawn()?
-                        }
-                        // Killed before there was a job.
-                        None => submit.spawn()?,
-                    };
+                Some(_) => {}
+                None if !matches!(racer.process.try_wait(), Ok(None)) => {}
+                None if self.rng.random_bool(0.1) && signal("KILL", pid) => {
+                    self.tally.killed_racers += 1;
                 }
-                match finish(driver) {
-                    // Killed between its record and the claim of the output, the job is there without it;
-                    // that of the next submission is another.
-                    Err(error) if error.to_string().contains("exists already") => Err(error),
-                    other => other,
+                None if self.rng.random_bool(0.2) && signal("STOP", pid) => {
+                    self.tally.stopped_racers += 1;
+                    racer.stopped = Some(Instant::now() + self.pause(100, 2000));
                 }
-            }
-            Trouble::Races => {
-                let driver = submit.spawn()?;
-                // The other copies, as a cluster that has lost sight of a pod would start them.
-                let started = Instant::now();
-                let mut racers = vec![];
-                while racers.len() < 6 && started.elapsed() < Duration::from_secs(5) {
-                    if let Some(job) = self.job() {
-                        for index in 0..6 {
-                            let mut task = geoflow(&self.endpoint);
-                            task.args(["task", "--plan"])
-                                .arg(format!("{}{job}/plan.json", self.jobs))
-                                .arg(format!("--index={index}"));
-                            racers.push(task.stdout(Stdio::null()).spawn()?);
-                        }
-                    }
-                }
-                let ended = finish(driver);
-                for mut racer in racers {
-                    // Those of indices that are not there end with 64.
-                    racer.wait()?;
-                }
-                ended
+                None => {}
             }
         }
     }
 
-    /// The id of the job, once it has a record.
-    fn job(&self) -> Option<String> {
-        let mut list = geoflow(&self.endpoint);
-        let listed = list
-            .args(["job", "list", "-o", "json", "--jobs", &self.jobs])
-            .stderr(Stdio::null())
-            .output()
-            .ok()?;
-        let jobs: serde_json::Value = serde_json::from_slice(&listed.stdout).ok()?;
-        Some(jobs.get(0)?.get("id")?.as_str()?.to_owned())
+    /// Waits for the tasks that are late.
+    fn settle(&mut self, racers: Vec<Racer>) -> Result<()> {
+        for racer in racers {
+            if racer.stopped.is_some() {
+                signal("CONT", racer.process.id());
+            }
+            let output = racer.process.wait_with_output()?;
+            // Its attempt, and that of the manifest that counts.
+            let said = String::from_utf8_lossy(&output.stdout);
+            let attempts = |event: &str| {
+                said.lines()
+                    .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+                    .filter(|line| line.get("event").and_then(|e| e.as_str()) == Some(event))
+                    .filter_map(|line| Some(line.get("attempt")?.as_str()?.to_owned()))
+                    .rfind(|attempt| !attempt.is_empty())
+            };
+            if let (Some(own), Some(counts)) = (attempts("progress"), attempts("done")) {
+                self.tally.beaten += u64::from(own != counts);
+            }
+        }
+        Ok(())
     }
 
-    async fn parts_that_count(&self, server: &Server) -> Result<usize> {
-        let key = self.output.trim_start_matches("s3://out/");
-        let text = server.read("out", &format!("{key}_SUCCESS")).await?;
+    /// A job that fails says why and how to go on, and nothing is committed.
+    async fn check_failure(&mut self, driver: &mut Child, status: ExitStatus) -> Result<()> {
+        let mut said = String::new();
+        if let Some(mut stderr) = driver.stderr.take() {
+            stderr.read_to_string(&mut said)?;
+        }
+        if !self.trouble.give_up || status.code() != Some(3) || !said.contains("job resume") {
+            return Err(format!("{status}: {said}").into());
+        }
+        let there = self.server.list("out", &self.id).await?;
+        if there.iter().any(|name| name.ends_with("_SUCCESS")) {
+            return Err(format!("failed, and committed all the same: {said}").into());
+        }
+        self.tally.failed += 1;
+        Ok(())
+    }
+
+    async fn is_there(&self, name: &str) -> Result<bool> {
+        let there = self
+            .server
+            .list("out", &format!("jobs/{}", self.id))
+            .await?;
+        Ok(there.iter().any(|found| found.ends_with(name)))
+    }
+
+    /// In the output is what counts and nothing else, for those who read it as a plain folder.
+    async fn check_files(&self) -> Result<()> {
+        let text = self
+            .server
+            .read("out", &format!("{}/_SUCCESS", self.id))
+            .await?;
         let success: serde_json::Value = serde_json::from_str(&text)?;
         let parts = success.get("parts").and_then(|parts| parts.as_array());
-        Ok(parts.map_or(0, Vec::len))
+        let mut expected: Vec<String> = parts
+            .into_iter()
+            .flatten()
+            .filter_map(|part| Some(format!("{}/{}", self.id, part.get("file")?.as_str()?)))
+            .collect();
+        expected.push(format!("{}/_SUCCESS", self.id));
+        let mut there = self.server.list("out", &self.id).await?;
+        expected.sort();
+        there.sort();
+        match there == expected {
+            true => Ok(()),
+            false => Err(format!("{there:?}, but {expected:?} count").into()),
+        }
     }
 }
 
@@ -230,22 +403,12 @@ fn geoflow(endpoint: &str) -> Command {
         .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
         .env("AWS_REGION", "us-east-1")
         .env("AWS_ENDPOINT_URL", endpoint)
+        // An answer that does not come is given up sooner than by default.
+        .env("AWS_TIMEOUT", "4 seconds")
+        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
-}
-
-fn finish(child: Child) -> Result<()> {
-    let output = child.wait_with_output()?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(format!(
-            "{}: {}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        )
-        .into()),
-    }
 }
 
 /// Rows, and sums that change with any of them.
@@ -262,12 +425,13 @@ fn checksum(endpoint: &str, table: &str) -> Result<String> {
     }
 }
 
-fn kill(pid: u32) {
-    // It may have ended by itself.
-    let _ = Command::new("kill")
-        .args(["-9", &pid.to_string()])
+/// Whether the process was still there.
+fn signal(name: &str, pid: u32) -> bool {
+    Command::new("kill")
+        .args(["-s", name, &pid.to_string()])
         .stderr(Stdio::null())
-        .status();
+        .status()
+        .is_ok_and(|status| status.success())
 }
 
 /// The processes that a process has started.
