@@ -7,7 +7,7 @@ use datafusion::execution::object_store::ObjectStoreRegistry;
 use futures::{StreamExt, TryStreamExt};
 use geoflow_engine::{Error, Result};
 use geoflow_sql::object_store::explain_object_store_error;
-use object_store::path::Path;
+use object_store::path::{Path, PathPart};
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use url::Url;
 
@@ -94,14 +94,27 @@ impl Folder {
 
     /// Where the object of that name lies in the store.
     pub fn path(&self, name: &str) -> Path {
+        // Names come from listings as well, where what must be encoded is encoded already.
+        let encoded = |part| PathPart::parse(part).unwrap_or_else(|_| PathPart::from(part));
         name.split('/')
             .filter(|part| !part.is_empty())
-            .fold(self.prefix.clone(), |path, part| path.join(part))
+            .fold(self.prefix.clone(), |path, part| path.join(encoded(part)))
     }
 
     /// Whether it is a folder of the local file system.
     pub fn is_local(&self) -> bool {
         self.url.scheme() == "file"
+    }
+
+    /// The name of an object of the folder, by its place in the store.
+    pub(crate) fn name_of(&self, path: &Path) -> String {
+        match path.prefix_match(&self.prefix) {
+            Some(parts) => {
+                let parts: Vec<String> = parts.map(|part| part.as_ref().to_owned()).collect();
+                parts.join("/")
+            }
+            None => path.to_string(),
+        }
     }
 
     /// The contents of an object; `None` if it is not there.
@@ -192,11 +205,8 @@ impl Folder {
         };
         let mut named: Vec<(String, ObjectMeta)> = listed
             .into_iter()
-            .filter_map(|meta| {
-                let parts = meta.location.prefix_match(&self.prefix)?;
-                let parts: Vec<String> = parts.map(|part| part.as_ref().to_owned()).collect();
-                Some((parts.join("/"), meta))
-            })
+            .filter(|meta| meta.location.prefix_matches(&self.prefix))
+            .map(|meta| (self.name_of(&meta.location), meta))
             .collect();
         named.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(named)

@@ -5,14 +5,18 @@ use std::time::Instant;
 use geoflow_k8s::commit::Success;
 use geoflow_k8s::job::{Job, RunnerKind, submit as submit_job};
 use geoflow_k8s::runner::local::{self, LocalOptions, WorkerOptions};
+use geoflow_k8s::task::Limits;
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
 use super::progress::Watch;
 use super::{place, plan};
 use crate::args::{LocalArgs, OneJob, ResumeArgs, Runner, SubmitArgs};
-use crate::error::{Result, from_datafusion, from_engine, from_io};
+use crate::error::{Failure, Result, from_datafusion, from_engine, from_io};
 use crate::printer::Printer;
 use crate::settings::Settings;
+
+/// What a worker has in memory before its first row, and some for rows.
+const LEAST_MEMORY: u64 = 128 << 20;
 
 /// Plans a job, runs it and commits it.
 pub(super) async fn submit(
@@ -111,6 +115,31 @@ pub(super) fn summary(success: &Success, started: Instant) -> String {
     )
 }
 
+/// The memory of each worker, in bytes: of what was asked for, or of what the control group has.
+fn share(settings: &Settings, workers: usize) -> Result<Option<u64>> {
+    let asked = settings.memory_limit.map(|bytes| bytes as u64);
+    // Of its group's memory the driver needs some itself.
+    let of_group = || {
+        Limits::of_this_process()
+            .memory
+            .map(|bytes| bytes - bytes / 16)
+    };
+    let Some(all) = asked.or_else(of_group) else {
+        return Ok(None);
+    };
+    let share = all / workers as u64;
+    if share < LEAST_MEMORY {
+        return Err(Failure::usage(format!(
+            "{} of memory are {} for each of {workers} workers, which need {} to begin with",
+            HumanBytes(all),
+            HumanBytes(share),
+            HumanBytes(LEAST_MEMORY)
+        ))
+        .with_hint("give them more with --memory-limit, or run fewer at once with --workers"));
+    }
+    Ok(Some(share))
+}
+
 /// Threads and memory are shared out among the workers.
 fn options(args: &LocalArgs, settings: &Settings) -> Result<LocalOptions> {
     let workers = match args.workers {
@@ -119,7 +148,7 @@ fn options(args: &LocalArgs, settings: &Settings) -> Result<LocalOptions> {
     };
     let program =
         std::env::current_exe().map_err(|e| from_io("cannot find the program to start", &e))?;
-    let memory = settings.memory_limit.map(|bytes| (bytes / workers) as u64);
+    let memory = share(settings, workers)?;
     Ok(LocalOptions {
         workers,
         worker: WorkerOptions {

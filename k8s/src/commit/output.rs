@@ -3,6 +3,8 @@
 use geoflow_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use super::success::read_success;
+use crate::plan::Plan;
 use crate::storage::{Created, Folder};
 
 /// Says to which job an output belongs that is not committed.
@@ -36,19 +38,32 @@ pub async fn check_free(output: &Folder) -> Result<()> {
     )))
 }
 
-/// Takes a folder for a job, so that no other writes to it meanwhile.
+/// Takes the output for a job that is to be run, so that no other writes to it meanwhile. Done again, as by those
+/// who resume, it changes nothing.
 ///
 /// # Errors
-/// [`Error::Statement`] when another job has it, [`Error::Environment`] when it cannot be written to.
-pub async fn claim(output: &Folder, job: &str, record: &str) -> Result<()> {
+/// [`Error::Statement`] when another job has it, [`Error::Data`] when another was committed there,
+/// [`Error::Environment`] when it cannot be written to.
+pub async fn claim(output: &Folder, plan: &Plan, record: &str) -> Result<()> {
+    if plan.sink.append || read_success(output, plan).await?.is_some() {
+        return Ok(());
+    }
     let claim = Claim {
-        job: job.to_owned(),
+        job: plan.job.clone(),
         record: record.to_owned(),
     };
     let json = serde_json::to_vec(&claim).map_err(|e| Error::Internal(e.to_string()))?;
     match output.create(CLAIM, json).await? {
-        Created::Ours => Ok(()),
-        Created::Theirs(there) => Err(belongs(output, Some(&there))),
+        Created::Ours => {}
+        Created::Theirs(there) => return Err(belongs(output, Some(&there))),
+    }
+    // Another job may have come to its end since the folder was found free.
+    match read_success(output, plan).await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            release(output).await?;
+            Err(error)
+        }
     }
 }
 

@@ -23,9 +23,9 @@ impl<'a> Settled<'a> {
         let written = self
             .done
             .iter()
-            .filter_map(|manifest| match &manifest.outcome {
-                Outcome::Written(part) => part.as_ref(),
-                Outcome::Split(_) => None,
+            .flat_map(|manifest| match &manifest.outcome {
+                Outcome::Written(parts) => parts.as_slice(),
+                Outcome::Split(_) => &[],
             });
         written.collect()
     }
@@ -104,13 +104,13 @@ mod tests {
     fn what_was_cut_finer_stands_in_its_place() {
         let fragments = [fragment("0"), fragment("1"), fragment("2")];
         let manifests = [
-            manifest("0", Outcome::Written(None)),
+            manifest("0", Outcome::Written(vec![])),
             manifest("1", Outcome::Split(vec![fragment("1.0"), fragment("1.1")])),
-            manifest("1.1", Outcome::Written(None)),
+            manifest("1.1", Outcome::Written(vec![])),
             // Of another stage.
             TaskManifest {
                 stage: StageKind::States,
-                ..manifest("2", Outcome::Written(None))
+                ..manifest("2", Outcome::Written(vec![]))
             },
         ];
         let settled = settle(StageKind::Parts, &fragments, &manifests);

@@ -38,6 +38,9 @@ pub struct Success {
     pub bytes: u64,
     /// Bounds of all parts, `[min_x, min_y, max_x, max_y]`, where all are known.
     pub bounds: Option<[f64; 4]>,
+    /// The first geometry column, which the bounds are of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geometry: Option<String>,
     /// The CRS of the first geometry column, as PROJJSON; `null` without one, or when it is not known.
     pub crs: Option<serde_json::Value>,
     /// The parts, by name.
@@ -105,6 +108,7 @@ pub async fn commit(job: &JobFolder, plan: &Plan, output: &Folder) -> Result<Suc
     let mut parts: Vec<Part> = settled.parts().into_iter().cloned().collect();
     parts.sort_by(|a, b| a.file.cmp(&b.file));
     delete_losers(output, plan, &parts).await?;
+    let (geometry, crs) = first_geometry(output, &parts).await?;
     let success = Success {
         version: SUCCESS_VERSION,
         job: plan.job.clone(),
@@ -114,7 +118,8 @@ pub async fn commit(job: &JobFolder, plan: &Plan, output: &Folder) -> Result<Suc
         rows: parts.iter().map(|part| part.rows).sum(),
         bytes: parts.iter().map(|part| part.bytes).sum(),
         bounds: bounds(&parts),
-        crs: crs(output, &parts).await?,
+        geometry,
+        crs,
         parts,
     };
     let json = serde_json::to_vec_pretty(&success).map_err(|e| Error::Internal(e.to_string()))?;
@@ -145,11 +150,13 @@ async fn delete_losers(output: &Folder, plan: &Plan, parts: &[Part]) -> Result<(
     for (name, meta) in output.list().await? {
         if winners.contains(name.as_str()) {
             sizes.insert(name, meta.size);
-        } else if name.starts_with(&prefix) && name.ends_with(".parquet") {
+        } else if file_name(&name).starts_with(&prefix) && name.ends_with(".parquet") {
             output.delete(&name).await?;
         }
     }
-    delete_staged(output, &prefix)?;
+    if let Ok(folder) = output.url().to_file_path() {
+        delete_staged(&folder, &prefix)?;
+    }
     for part in parts {
         let there = sizes.get(&part.file).copied();
         if there != Some(part.bytes) {
@@ -164,12 +171,14 @@ async fn delete_losers(output: &Folder, plan: &Plan, parts: &[Part]) -> Result<(
     Ok(())
 }
 
+/// The last of the names that a name is made of.
+fn file_name(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
 /// A local file is written under another name first, which a process that was killed leaves behind.
-fn delete_staged(output: &Folder, prefix: &str) -> Result<()> {
-    let Ok(folder) = output.url().to_file_path() else {
-        return Ok(());
-    };
-    let entries = match std::fs::read_dir(&folder) {
+fn delete_staged(folder: &std::path::Path, prefix: &str) -> Result<()> {
+    let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => {
@@ -180,6 +189,10 @@ fn delete_staged(output: &Folder, prefix: &str) -> Result<()> {
         }
     };
     for entry in entries.flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            delete_staged(&entry.path(), prefix)?;
+            continue;
+        }
         let name = entry.file_name();
         let name = name.to_string_lossy();
         let staged = name
@@ -209,10 +222,13 @@ fn bounds(parts: &[Part]) -> Option<[f64; 4]> {
         .flatten()
 }
 
-/// The CRS, from the footer of one part.
-async fn crs(output: &Folder, parts: &[Part]) -> Result<Option<serde_json::Value>> {
+/// The first geometry column and its CRS, from the footer of one part.
+async fn first_geometry(
+    output: &Folder,
+    parts: &[Part],
+) -> Result<(Option<String>, Option<serde_json::Value>)> {
     let Some(part) = parts.first() else {
-        return Ok(None);
+        return Ok((None, None));
     };
     let meta = output
         .store()
@@ -225,8 +241,9 @@ async fn crs(output: &Folder, parts: &[Part]) -> Result<Option<serde_json::Value
     let info = read_info(std::sync::Arc::clone(output.store()), meta).await?;
     for field in info.schema.fields() {
         if let Some(geometry) = GeometryType::from_field(field)? {
-            return Ok(geometry.crs.and_then(|crs| crs.to_projjson_for_writing()));
+            let crs = geometry.crs.and_then(|crs| crs.to_projjson_for_writing());
+            return Ok((Some(field.name().clone()), crs));
         }
     }
-    Ok(None)
+    Ok((None, None))
 }

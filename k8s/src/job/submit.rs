@@ -71,9 +71,7 @@ pub async fn submit(
     write_new(&folder, &JobFolder::plan_name(None), text).await?;
     let json = serde_json::to_string_pretty(&record).map_err(|e| Error::Internal(e.to_string()))?;
     write_new(&folder, "job.json", json).await?;
-    if !plan.sink.append
-        && let Err(error) = claim(&output, &plan.job, &folder.display()).await
-    {
+    if let Err(error) = claim(&output, &plan, &folder.display()).await {
         folder.delete("job.json").await?;
         folder.delete(&JobFolder::plan_name(None)).await?;
         return Err(error);
@@ -122,6 +120,15 @@ impl Job {
     /// As [`Folder::open`].
     pub fn output(&self, registry: &dyn ObjectStoreRegistry) -> Result<Folder> {
         Folder::open(registry, &self.plan.sink.output)
+    }
+
+    /// Takes the output for the job, as [`submit`] does: whoever has submitted it may have been killed before that.
+    ///
+    /// # Errors
+    /// As [`claim`].
+    pub async fn claim(&self, registry: &dyn ObjectStoreRegistry) -> Result<()> {
+        let record = self.folder.folder().display();
+        claim(&self.output(registry)?, &self.plan, &record).await
     }
 
     /// Asks whoever runs it to stop. What is done stays, and the job can be resumed.

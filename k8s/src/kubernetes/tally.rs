@@ -81,9 +81,9 @@ impl Tally {
     pub fn written(&self, kind: StageKind) -> Written {
         let mut written = Written::default();
         for manifest in self.manifests.values().filter(|m| m.stage == kind) {
-            if let Outcome::Written(Some(part)) = &manifest.outcome {
-                written.rows += part.rows;
-                written.bytes += part.bytes;
+            if let Outcome::Written(parts) = &manifest.outcome {
+                written.rows += parts.iter().map(|part| part.rows).sum::<u64>();
+                written.bytes += parts.iter().map(|part| part.bytes).sum::<u64>();
             }
         }
         written

@@ -36,6 +36,9 @@ pub struct Plan {
     pub setup: Vec<String>,
     /// The statement; every task plans it again, over the slices of its fragment.
     pub statement: String,
+    /// Whether its FULL JOINs are planned as two halves, which can be cut.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub full_joins_apart: bool,
     /// Where the parts go.
     pub sink: Sink,
     /// The tables that the statement reads.
@@ -59,6 +62,9 @@ pub struct Sink {
     /// begin with the job's then, and what marks them as complete is `_SUCCESS-<job>`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub append: bool,
+    /// The columns that rows are put into folders by, as `PARTITIONED BY` names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partition_by: Vec<String>,
     /// Options of the format, as `COPY` takes them.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub options: std::collections::BTreeMap<String, String>,

@@ -22,9 +22,11 @@ fn plan(row_groups: Vec<u32>) -> Plan {
         job: "j1".into(),
         setup: vec![],
         statement: "SELECT * FROM trips".into(),
+        full_joins_apart: false,
         sink: Sink {
             output: "s3://bucket/out/".into(),
             append: false,
+            partition_by: vec![],
             options: Default::default(),
         },
         tables: vec![TableInput {

@@ -85,7 +85,7 @@ fn of_join(join: &JoinView<'_>) -> Result<Vec<CutSet>, String> {
     }
     Err(match (reason, join.join_type) {
         (_, JoinType::Full) => {
-            "a FULL JOIN preserves both sides, so that neither can be dealt out. Write it as a LEFT JOIN and, with UNION ALL, the rows of the other side that have no partner".into()
+            "a FULL JOIN preserves both sides, so that neither can be dealt out, and what it reads may not be the same when it is read twice (LIMIT, aggregates, random()). Write that to files first, and join those".into()
         }
         (Some(reason), _) => reason,
         (None, _) if join.null_aware => {

@@ -80,6 +80,37 @@ fn many_row_groups_are_packed_evenly() {
     assert!(peak < 1 << 30, "{peak}");
 }
 
+/// In seconds and within memory, also where nothing is sorted: `cargo test --release --workspace --lib
+/// a_hundred_thousand -- --ignored --nocapture`.
+#[test]
+#[ignore = "of interest with optimization alone"]
+#[expect(clippy::print_stdout, reason = "shown with --nocapture")]
+fn a_hundred_thousand_row_groups() {
+    for (sorted, count) in [(true, 2_000), (false, 2_000), (true, 100_000)] {
+        let started = std::time::Instant::now();
+        let scans = [Some(table(100_000, sorted)), Some(table(100_000, sorted))];
+        let set = CutSet::from([0]);
+        let rules = [rule()];
+        let cutting = Cutting {
+            scans: &scans,
+            set: &set,
+            rules: &rules,
+            curve: HilbertCurve::over(None),
+        };
+        let found = fragments(&cutting, count);
+        let json = serde_json::to_vec(&found).unwrap();
+        let seconds = started.elapsed().as_secs_f64();
+        let peak = crate::task::process_memory(None).map_or(0, |(_, peak)| peak);
+        println!(
+            "sorted {sorted}: {} fragments, {} MB of JSON, {seconds:.2} s, {} MB",
+            found.len(),
+            json.len() >> 20,
+            peak >> 20
+        );
+        assert!(found.len() == count && seconds < 10.0 && peak < 1 << 30);
+    }
+}
+
 /// What a fragment reads of the other table holds all that can meet its rows.
 #[test]
 fn what_overlaps_is_read() {

@@ -10,6 +10,7 @@
 
 mod cut;
 mod fragments;
+mod full_join;
 mod index;
 mod listing;
 mod pack;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
+use datafusion::common::tree_node::Transformed;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SessionState;
 use datafusion::physical_plan::ExecutionPlan;
@@ -39,7 +41,7 @@ pub(crate) use cut::{CutSet, Split, at};
 pub use report::{Estimate, StageEstimate, TableEstimate};
 pub(crate) use scans::replace;
 pub use split::split_statements;
-pub(crate) use statement::{plan_written, run_setup};
+pub(crate) use statement::{Place, plan_written, run_setup};
 pub(crate) use trace::scans_of;
 
 use crate::plan::{Fragment, PLAN_VERSION, Plan, ScanSlice, Sink, Stage, StageKind, TableInput};
@@ -102,13 +104,27 @@ pub async fn plan(session: &Session, request: &JobRequest) -> Result<Planned> {
     check_count(request.fragments)?;
     let context = prepare(session);
     run_setup(&context, &request.setup, &HashMap::new()).await?;
-    let written = plan_written(&context, &request.statement, request.output.as_deref()).await?;
+    let written = plan_written(
+        &context,
+        &request.statement,
+        Place::Asked(request.output.as_deref()),
+    )
+    .await?;
     if written.says_where && request.output.is_some() {
         return Err(Error::Statement(
             "the statement says itself where it writes: leave out -o".into(),
         )
         .into());
     }
+    let apart = match request.fragments {
+        // As a whole it is read once.
+        FragmentCount::Exactly(1) => Transformed::no(written.query),
+        _ => full_join::apart(written.query)?,
+    };
+    let written = statement::Written {
+        query: apart.data,
+        ..written
+    };
     let state = context.state();
 
     let mut tables: Vec<TableInput> = vec![];
@@ -146,6 +162,7 @@ pub async fn plan(session: &Session, request: &JobRequest) -> Result<Planned> {
         job: request.job.clone(),
         setup: request.setup.clone(),
         statement: request.statement.clone(),
+        full_joins_apart: apart.transformed,
         sink,
         tables,
         scans,
@@ -155,7 +172,7 @@ pub async fn plan(session: &Session, request: &JobRequest) -> Result<Planned> {
     let parts = part_tables(&plan, &[])?;
     let query = replace(written.query, &parts)?;
     let physical = state.create_physical_plan(&query).await?;
-    crate::task::check_output(&physical)?;
+    crate::task::check_output(&state, &physical, &plan.sink).await?;
     let (stages, cut, estimate) = stages(&state, &plan, &physical, request.fragments).await?;
     plan.stages = stages;
     plan.cut = cut.into_iter().collect();
@@ -416,9 +433,12 @@ pub(crate) async fn replan(
         known.insert(table.name.clone(), (reference, Arc::new(stub)));
     }
     run_setup(context, &plan.setup, &known).await?;
-    let output = Some(plan.sink.output.as_str());
-    let written = plan_written(context, &plan.statement, output).await?;
-    let found = scans::find(&written.query)?;
+    let written = plan_written(context, &plan.statement, Place::Known(&plan.sink)).await?;
+    let query = match plan.full_joins_apart {
+        true => full_join::apart(written.query)?.data,
+        false => written.query,
+    };
+    let found = scans::find(&query)?;
     if found.len() != plan.scans.len() {
         return Err(DataFusionError::from(Error::Internal(format!(
             "the statement has {} scans here, {} in the plan",
@@ -426,7 +446,7 @@ pub(crate) async fn replan(
             plan.scans.len()
         ))));
     }
-    let query = replace(written.query, &part_tables(plan, slices)?)?;
+    let query = replace(query, &part_tables(plan, slices)?)?;
     context.state().create_physical_plan(&query).await
 }
 

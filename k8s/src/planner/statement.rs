@@ -40,7 +40,7 @@ pub(crate) async fn run_setup(
         context.register_table(name.clone(), Arc::clone(table))?;
     }
     for text in setup {
-        let statement = parse(context, text)?;
+        let statement = geoflow_sql::parse(&context.state(), text)?;
         // Those that the statement reads are in the plan, with what their files hold.
         if let SqlStatement::CreateExternalTable(create) = &statement
             && known.contains_key(&create.name.to_string())
@@ -69,16 +69,25 @@ fn may_repeat(plan: &LogicalPlan) -> bool {
     )
 }
 
-/// Plans the statement of a job. `output` is where a query writes to that does not say so itself.
+/// Where a statement writes to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Place<'a> {
+    /// It says so itself, or here is said where a query writes to.
+    Asked(Option<&'a str>),
+    /// It is known already.
+    Known(&'a Sink),
+}
+
+/// Plans the statement of a job.
 ///
 /// # Errors
 /// [`Error::Statement`] when it does not write, or writes what a job cannot.
 pub(crate) async fn plan_written(
     context: &SessionContext,
     text: &str,
-    output: Option<&str>,
+    place: Place<'_>,
 ) -> Result<Written> {
-    let statement = parse(context, text)?;
+    let statement = geoflow_sql::parse(&context.state(), text)?;
     let plan = context.state().statement_to_plan(statement).await?;
     match plan {
         LogicalPlan::Copy(copy) => copy_to(copy),
@@ -90,12 +99,18 @@ pub(crate) async fn plan_written(
                 )));
             }
             let target = source_as_provider(&dml.target)?;
-            Ok(Written {
-                sink: Sink {
+            let sink = match place {
+                // The table may be one that stands in for it.
+                Place::Known(sink) => sink.clone(),
+                Place::Asked(_) => Sink {
                     output: folder_of(target.as_ref(), &dml.table_name)?,
                     append: true,
+                    partition_by: folders_of(target.as_ref()),
                     options: BTreeMap::new(),
                 },
+            };
+            Ok(Written {
+                sink,
                 says_where: true,
                 target: Some((dml.table_name, target)),
                 query: Arc::unwrap_or_clone(dml.input),
@@ -107,13 +122,20 @@ pub(crate) async fn plan_written(
         LogicalPlan::Ddl(_) | LogicalPlan::Statement(_) | LogicalPlan::DescribeTable(_) => {
             Err(user(DOES_NOT_WRITE))
         }
-        query => match output {
-            None => Err(user(DOES_NOT_WRITE)),
-            Some(output) => Ok(Written {
+        query => match place {
+            Place::Asked(None) => Err(user(DOES_NOT_WRITE)),
+            Place::Known(sink) => Ok(Written {
+                query,
+                sink: sink.clone(),
+                says_where: false,
+                target: None,
+            }),
+            Place::Asked(Some(output)) => Ok(Written {
                 query,
                 sink: Sink {
                     output: output.to_owned(),
                     append: false,
+                    partition_by: vec![],
                     options: BTreeMap::new(),
                 },
                 says_where: false,
@@ -132,16 +154,12 @@ fn copy_to(copy: CopyTo) -> Result<Written> {
             "a job writes Parquet, not {format}: say STORED AS PARQUET, and convert the parts afterwards"
         )));
     }
-    if !copy.partition_by.is_empty() {
-        return Err(user(
-            "a job cannot write PARTITIONED BY: its output is cut into parts that lie together in space. Leave it out, or run the statement with `geoflow query`",
-        ));
-    }
     Ok(Written {
         query: Arc::unwrap_or_clone(copy.input),
         sink: Sink {
             output: copy.output_url,
             append: false,
+            partition_by: copy.partition_by,
             options: copy.options.into_iter().collect(),
         },
         says_where: true,
@@ -162,10 +180,15 @@ fn folder_of(table: &dyn TableProvider, name: &TableReference) -> Result<String>
     }
 }
 
-fn parse(context: &SessionContext, text: &str) -> Result<SqlStatement> {
-    let state = context.state();
-    let dialect = state.config().options().sql_parser.dialect;
-    state.sql_to_statement(text, &dialect)
+/// The columns of a table that stand in the names of its folders.
+fn folders_of(table: &dyn TableProvider) -> Vec<String> {
+    let listing = table.downcast_ref::<ListingTable>();
+    let columns = listing.map(|table| table.options().table_partition_cols.iter());
+    columns
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.clone())
+        .collect()
 }
 
 fn user(message: &str) -> DataFusionError {

@@ -1,6 +1,6 @@
 //! A fragment that is too large for its memory, cut finer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use geoflow_engine::geoparquet::{read_footer, summarize_row_groups};
@@ -18,8 +18,13 @@ const DEEPEST: usize = 5;
 /// Into how many a fragment is cut.
 const PIECES: u64 = 4;
 
-/// Rows of one row group, in the order in which they are dealt out.
-type Run = (usize, RowRange);
+/// Rows of one row group.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    scan: usize,
+    file: usize,
+    range: RowRange,
+}
 
 /// Cuts a fragment into some that read a part of its rows each, and of the other tables the same.
 /// `None` when it cannot be cut: it has one row, it reads no part of a table, or it was cut too often.
@@ -34,14 +39,13 @@ pub async fn cut_finer(
     if fragment.id.matches('.').count() >= DEEPEST {
         return Ok(None);
     }
-    let Some((scan, runs)) = runs(runtime, plan, fragment).await? else {
-        return Ok(None);
-    };
-    let total: u64 = runs.iter().map(|(_, range)| range.count).sum();
+    let runs = runs(runtime, plan, fragment).await?;
+    let total: u64 = runs.iter().map(|run| run.range.count).sum();
     let pieces = PIECES.min(total);
     if pieces < 2 {
         return Ok(None);
     }
+    let own: BTreeSet<usize> = runs.iter().map(|run| run.scan).collect();
     let mut finer = vec![];
     for piece in 0..pieces {
         let from = total * piece / pieces;
@@ -50,13 +54,10 @@ pub async fn cut_finer(
         let mut slices: Vec<ScanSlice> = fragment
             .slices
             .iter()
-            .filter(|slice| slice.scan != scan)
+            .filter(|slice| !own.contains(&slice.scan))
             .cloned()
             .collect();
-        slices.push(ScanSlice {
-            scan,
-            files: files(&runs, from, to),
-        });
+        slices.extend(self::slices(&own, &runs, from, to));
         finer.push(Fragment {
             id: format!("{}.{piece}", fragment.id),
             rows: to - from,
@@ -97,24 +98,29 @@ pub async fn record_split(
     Ok(created == Created::Ours)
 }
 
-/// The scan that the fragment has its own rows of, and these.
-async fn runs(
+/// The rows that are the fragment's own, of all scans that are cut: one of a UNION as a rule, and all of
+/// them where nothing was cut.
+async fn runs(runtime: &RuntimeEnv, plan: &Plan, fragment: &Fragment) -> Result<Vec<Run>> {
+    let mut all = vec![];
+    for &scan in &plan.cut {
+        let slice = fragment.slices.iter().find(|slice| slice.scan == scan);
+        all.extend(runs_of(runtime, plan, scan, slice).await?);
+    }
+    Ok(all)
+}
+
+async fn runs_of(
     runtime: &RuntimeEnv,
     plan: &Plan,
-    fragment: &Fragment,
-) -> Result<Option<(usize, Vec<Run>)>> {
-    // Of several scans that are cut, as in a UNION, a fragment reads one.
-    let own = plan.cut.iter().copied().find(|scan| {
-        let slice = fragment.slices.iter().find(|slice| slice.scan == *scan);
-        slice.is_none_or(|slice| !slice.files.is_empty())
-    });
-    let Some(scan) = own else { return Ok(None) };
+    scan: usize,
+    slice: Option<&ScanSlice>,
+) -> Result<Vec<Run>> {
     let table = plan.scans.get(scan).copied().flatten();
     let Some(table) = table.and_then(|table| plan.tables.get(table)) else {
-        return Ok(None);
+        return Ok(vec![]);
     };
     let whole: Vec<FileSlice>;
-    let slices = match fragment.slices.iter().find(|slice| slice.scan == scan) {
+    let slices = match slice {
         Some(slice) => &slice.files,
         None => {
             whole = (0..table.files.len())
@@ -165,17 +171,22 @@ async fn runs(
                 of,
             };
             let ranges = by_group.remove(&row_group).unwrap_or_else(|| vec![whole]);
-            runs.extend(ranges.into_iter().map(|range| (slice.file, range)));
+            runs.extend(ranges.into_iter().map(|range| Run {
+                scan,
+                file: slice.file,
+                range,
+            }));
         }
     }
-    Ok(Some((scan, runs)))
+    Ok(runs)
 }
 
-/// The rows from `from` to `to` of all runs.
-fn files(runs: &[Run], from: u64, to: u64) -> Vec<FileSlice> {
-    let mut files: Vec<FileSlice> = vec![];
+/// The rows from `from` to `to` of all runs, by scan. Of a scan that has none of them nothing is read.
+fn slices(own: &BTreeSet<usize>, runs: &[Run], from: u64, to: u64) -> Vec<ScanSlice> {
+    let mut slices: BTreeMap<usize, Vec<FileSlice>> =
+        own.iter().map(|&scan| (scan, vec![])).collect();
     let mut at = 0;
-    for &(file, range) in runs {
+    for &Run { scan, file, range } in runs {
         let start = from.max(at);
         let end = to.min(at + range.count);
         if start < end {
@@ -184,26 +195,32 @@ fn files(runs: &[Run], from: u64, to: u64) -> Vec<FileSlice> {
                 count: end - start,
                 ..range
             };
-            if files.last().is_none_or(|last| last.file != file) {
-                files.push(FileSlice {
-                    file,
-                    row_groups: Some(vec![]),
-                    rows: vec![],
-                });
-            }
-            if let Some(last) = files.last_mut() {
-                let groups = last.row_groups.get_or_insert_default();
-                if groups.last() != Some(&part.row_group) {
-                    groups.push(part.row_group);
-                }
-                if part.count < part.of {
-                    last.rows.push(part);
-                }
-            }
+            add(slices.entry(scan).or_default(), file, part);
         }
         at += range.count;
     }
-    files
+    slices
+        .into_iter()
+        .map(|(scan, files)| ScanSlice { scan, files })
+        .collect()
+}
+
+fn add(files: &mut Vec<FileSlice>, file: usize, part: RowRange) {
+    if files.last().is_none_or(|last| last.file != file) {
+        files.push(FileSlice {
+            file,
+            row_groups: Some(vec![]),
+            rows: vec![],
+        });
+    }
+    let Some(last) = files.last_mut() else { return };
+    let groups = last.row_groups.get_or_insert_default();
+    if groups.last() != Some(&part.row_group) {
+        groups.push(part.row_group);
+    }
+    if part.count < part.of {
+        last.rows.push(part);
+    }
 }
 
 #[cfg(test)]
@@ -218,35 +235,44 @@ mod tests {
             count,
             of,
         };
+        let run = |scan, file, range| Run { scan, file, range };
         let runs = [
-            (0, range(0, 5, 3, 10)),
-            (0, range(0, 9, 1, 10)),
-            (0, range(2, 0, 7, 7)),
-            (3, range(0, 0, 2, 2)),
+            run(1, 0, range(0, 5, 3, 10)),
+            run(1, 0, range(0, 9, 1, 10)),
+            run(1, 0, range(2, 0, 7, 7)),
+            run(1, 3, range(0, 0, 2, 2)),
+            run(4, 0, range(0, 2, 3, 10)),
         ];
-        let total = 13;
+        let own = BTreeSet::from([1, 4]);
+        let total = 16;
         for pieces in 1..=total {
             let mut seen = vec![];
             for piece in 0..pieces {
-                for file in files(&runs, total * piece / pieces, total * (piece + 1) / pieces) {
+                let (from, to) = (total * piece / pieces, total * (piece + 1) / pieces);
+                let slices = slices(&own, &runs, from, to);
+                assert_eq!(slices.len(), own.len());
+                let files = slices
+                    .iter()
+                    .flat_map(|slice| slice.files.iter().map(|file| (slice.scan, file.clone())));
+                for (scan, file) in files {
                     for group in file.row_groups.into_iter().flatten() {
                         let ranges: Vec<_> =
                             file.rows.iter().filter(|r| r.row_group == group).collect();
                         let of = if group == 2 { 7 } else { 2 };
                         if ranges.is_empty() {
-                            seen.extend((0..of).map(|row| (file.file, group, row)));
+                            seen.extend((0..of).map(|row| (scan, file.file, group, row)));
                         }
                         for range in ranges {
                             let rows = range.first..range.first + range.count;
-                            seen.extend(rows.map(|row| (file.file, group, row)));
+                            seen.extend(rows.map(|row| (scan, file.file, group, row)));
                         }
                     }
                 }
             }
-            let mut expected: Vec<(usize, u32, u64)> = vec![];
-            for (file, range) in &runs {
+            let mut expected: Vec<(usize, usize, u32, u64)> = vec![];
+            for Run { scan, file, range } in &runs {
                 let rows = range.first..range.first + range.count;
-                expected.extend(rows.map(|row| (*file, range.row_group, row)));
+                expected.extend(rows.map(|row| (*scan, *file, range.row_group, row)));
             }
             assert_eq!(seen, expected, "{pieces}");
         }

@@ -109,6 +109,7 @@ pub async fn run(
         retries: 0,
     };
     let result = async {
+        job.claim(runtime.object_store_registry.as_ref()).await?;
         for stage in 0..job.plan.stages.len() {
             driver.stage(stage, events).await?;
         }

@@ -36,8 +36,8 @@ pub struct TaskManifest {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// A file; `None` when there were no rows to write.
-    Written(Option<Part>),
+    /// Files; none when there were no rows to write, more than one where they are partitioned.
+    Written(Vec<Part>),
     /// It was too large for its memory. These stand in its place, and no attempt at it counts any more.
     Split(Vec<Fragment>),
 }
@@ -45,7 +45,7 @@ pub enum Outcome {
 /// A file that a task wrote.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Part {
-    /// Its name in the output folder, or in the job's folder for a state.
+    /// Its name in the output folder, with those of the folders in it, or in the job's folder for a state.
     pub file: String,
     /// Its rows.
     pub rows: u64,

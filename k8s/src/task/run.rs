@@ -5,7 +5,7 @@
 //!                         |
 //!        inputs unchanged? planned again, over its slices
 //!                         |
-//!              part-<fragment>-<attempt>.parquet     a name that no other attempt uses
+//!              part-<fragment>-<attempt>...           names that no other attempt uses
 //!                         |
 //!              manifest, if there is none ──taken by another──> own part deleted ──> done
 //! ```
@@ -26,7 +26,7 @@ use super::limits::process_memory;
 use super::manifest::{AttemptReport, Outcome, Part, TaskManifest, TaskStatistics};
 use super::metrics;
 use super::states::insert_states;
-use super::write::NewFile;
+use super::write::NewFiles;
 use crate::TaskExit;
 use crate::job::JobFolder;
 use crate::plan::{Fragment, PLAN_VERSION, Plan, StageKind};
@@ -258,23 +258,20 @@ impl Task<'_> {
         }
 
         let began = Instant::now();
-        let file = self.new_file(session)?;
-        self.state.0.lock().written = Some(file.store());
-        let written = self.write(&file, &context.state(), &physical).await;
-        let part = match written {
-            Ok(part) => part,
+        let files = self.new_files(session)?;
+        self.state.0.lock().written = Some(files.store());
+        let written = self.write(&files, &context.state(), &physical).await;
+        let mut parts = match written {
+            Ok(parts) => parts,
             Err(failure) => {
-                file.give_up().await;
+                files.give_up().await;
                 return Err(failure);
             }
         };
-        let part = match part.rows == 0 && !self.is_first() {
-            true => {
-                file.give_up().await;
-                None
-            }
-            false => Some(part),
-        };
+        if parts.iter().all(|part| part.rows == 0) && !self.is_first() {
+            files.give_up().await;
+            parts.clear();
+        }
         let statistics = {
             let mut inner = self.state.0.lock();
             inner.statistics.running_seconds = began.elapsed().as_secs_f64();
@@ -286,7 +283,7 @@ impl Task<'_> {
             finish(&mut inner.statistics);
             inner.statistics.clone()
         };
-        self.record(&file, part, statistics).await
+        self.record(&files, parts, statistics).await
     }
 
     /// What this task runs of the whole plan.
@@ -340,28 +337,28 @@ impl Task<'_> {
         Ok(settled.parts().into_iter().cloned().collect())
     }
 
-    fn new_file(&self, session: &Session) -> Result<NewFile, TaskFailure> {
+    fn new_files(&self, session: &Session) -> Result<NewFiles, TaskFailure> {
         let id = &self.fragment.id;
         if self.kind == StageKind::States {
-            let name = format!("states/{id}-{}.arrow", self.attempt);
-            return Ok(NewFile::new(self.job.folder().clone(), name));
+            let name = format!("states/{id}-{}", self.attempt);
+            return Ok(NewFiles::new(self.job.folder().clone(), name, "arrow"));
         }
         let registry = &session.context().runtime_env().object_store_registry;
         let output = Folder::open(registry.as_ref(), &self.plan.sink.output)?;
         let name = part_name(self.plan, id, &self.attempt);
-        Ok(NewFile::new(output, name))
+        Ok(NewFiles::new(output, name, "parquet"))
     }
 
     async fn write(
         &self,
-        file: &NewFile,
+        files: &NewFiles,
         state: &SessionState,
         physical: &Arc<dyn ExecutionPlan>,
-    ) -> Result<Part, TaskFailure> {
+    ) -> Result<Vec<Part>, TaskFailure> {
         let physical = Arc::clone(physical);
         let written = match self.kind {
-            StageKind::States => file.write_state(state, physical).await,
-            _ => file.write_parquet(state, physical, &self.plan.sink).await,
+            StageKind::States => files.write_state(state, physical).await,
+            _ => files.write_parquet(state, physical, &self.plan.sink).await,
         };
         Ok(written?)
     }
@@ -374,8 +371,8 @@ impl Task<'_> {
     /// Settles which attempt counts.
     async fn record(
         &self,
-        file: &NewFile,
-        part: Option<Part>,
+        files: &NewFiles,
+        parts: Vec<Part>,
         statistics: TaskStatistics,
     ) -> Result<TaskManifest, TaskFailure> {
         let manifest = TaskManifest {
@@ -384,19 +381,19 @@ impl Task<'_> {
             stage: self.kind,
             fragment: self.fragment.id.clone(),
             attempt: self.attempt.clone(),
-            outcome: Outcome::Written(part),
+            outcome: Outcome::Written(parts),
             statistics: Some(statistics),
             warnings: vec![],
         };
         let json = serde_json::to_vec(&manifest).map_err(|e| Error::Internal(e.to_string()))?;
         if let Err(cancelled) = self.check_cancelled().await {
-            file.give_up().await;
+            files.give_up().await;
             return Err(cancelled);
         }
         match self.job.folder().create(&self.manifest_name(), json).await {
             Ok(Created::Ours) => Ok(manifest),
             Ok(Created::Theirs(there)) => {
-                file.give_up().await;
+                files.give_up().await;
                 self.parse(&there)
             }
             // It may be there all the same: then the part counts and must stay. Who commits deletes it if
@@ -406,15 +403,15 @@ impl Task<'_> {
     }
 }
 
-/// The name of a part.
+/// The name of a part without its extension; of several, what their names begin with.
 pub(crate) fn part_name(plan: &Plan, fragment: &str, attempt: &str) -> String {
     let number = match fragment.split_once('.') {
         Some((number, rest)) => format!("{number:0>5}.{rest}"),
         None => format!("{fragment:0>5}"),
     };
     match plan.sink.append {
-        true => format!("{}-part-{number}-{attempt}.parquet", plan.job),
-        false => format!("part-{number}-{attempt}.parquet"),
+        true => format!("{}-part-{number}-{attempt}", plan.job),
+        false => format!("part-{number}-{attempt}"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A store that knows what was written through it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,12 +18,22 @@ use sha2::{Digest, Sha256};
 
 use crate::plan::hex;
 
-/// Passes everything on to another store. Of the one object that is written it counts and hashes the bytes,
+/// Passes everything on to another store. Of the objects that are written it counts and hashes the bytes,
 /// in the order in which they are handed over.
 #[derive(Debug, Clone)]
 pub(crate) struct RecordingStore {
     inner: Arc<dyn ObjectStore>,
-    record: Arc<Mutex<Record>>,
+    records: Records,
+}
+
+type Records = Arc<Mutex<BTreeMap<Path, Record>>>;
+
+/// An object that was written, or begun.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorded {
+    pub(crate) path: Path,
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
 }
 
 #[derive(Debug, Default)]
@@ -40,20 +51,39 @@ impl Record {
     }
 }
 
+fn add(records: &Records, path: &Path, payload: &PutPayload) {
+    let mut records = records.lock();
+    match records.get_mut(path) {
+        Some(record) => record.add(payload),
+        None => records.entry(path.clone()).or_default().add(payload),
+    }
+}
+
 impl RecordingStore {
     pub(crate) fn new(inner: Arc<dyn ObjectStore>) -> Self {
         Self {
             inner,
-            record: Arc::default(),
+            records: Arc::default(),
         }
     }
 
     pub(crate) fn bytes(&self) -> u64 {
-        self.record.lock().bytes
+        self.records
+            .lock()
+            .values()
+            .map(|record| record.bytes)
+            .sum()
     }
 
-    pub(crate) fn sha256(&self) -> String {
-        hex(&self.record.lock().sha256.clone().finalize())
+    /// What was written, by path.
+    pub(crate) fn written(&self) -> Vec<Recorded> {
+        let records = self.records.lock();
+        let recorded = |(path, record): (&Path, &Record)| Recorded {
+            path: path.clone(),
+            bytes: record.bytes,
+            sha256: hex(&record.sha256.clone().finalize()),
+        };
+        records.iter().map(recorded).collect()
     }
 }
 
@@ -71,7 +101,7 @@ impl ObjectStore for RecordingStore {
         payload: PutPayload,
         opts: PutOptions,
     ) -> Result<PutResult> {
-        self.record.lock().add(&payload);
+        add(&self.records, location, &payload);
         self.inner.put_opts(location, payload, opts).await
     }
 
@@ -83,7 +113,8 @@ impl ObjectStore for RecordingStore {
         let inner = self.inner.put_multipart_opts(location, opts).await?;
         Ok(Box::new(RecordingUpload {
             inner,
-            record: Arc::clone(&self.record),
+            path: location.clone(),
+            records: Arc::clone(&self.records),
         }))
     }
 
@@ -118,13 +149,14 @@ impl ObjectStore for RecordingStore {
 #[derive(Debug)]
 struct RecordingUpload {
     inner: Box<dyn MultipartUpload>,
-    record: Arc<Mutex<Record>>,
+    path: Path,
+    records: Records,
 }
 
 #[async_trait]
 impl MultipartUpload for RecordingUpload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        self.record.lock().add(&data);
+        add(&self.records, &self.path, &data);
         self.inner.put_part(data)
     }
 

@@ -1,6 +1,9 @@
-//! The file that a task writes.
-
-use std::collections::HashMap;
+//! The files that a task writes.
+//!
+//! ```text
+//!  part-00003-<attempt>.parquet                      one file, or
+//!  country=FI/part-00003-<attempt>-00000.parquet     one or more in each folder of partitions
+//! ```
 
 use std::sync::Arc;
 
@@ -9,47 +12,44 @@ use arrow::ipc::writer::FileWriter;
 use datafusion::datasource::listing::ListingTableUrl;
 use datafusion::datasource::physical_plan::{FileGroup, FileOutputMode, FileSinkConfig};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, execute_stream};
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use geoflow_engine::Error;
 use geoflow_engine::geometry::{Bounds, GeometryType};
-use geoflow_engine::geoparquet::{GeoParquetWriter, read_footer, summarize_row_groups};
+use geoflow_engine::geoparquet::{FileNames, read_footer, summarize_row_groups};
 use object_store::buffered::BufWriter;
-use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::io::AsyncWriteExt;
 use url::Url;
 
 use super::Part;
-use super::store::RecordingStore;
+use super::sink::{is_many_files, plan_sink};
+use super::store::{Recorded, RecordingStore};
 use crate::plan::Sink;
 use crate::storage::Folder;
 
-/// Refuses an output that cannot be written, before anything runs.
-///
-/// # Errors
-/// What [`GeoParquetWriter`] says of the schema.
-pub(crate) fn check_output(physical: &Arc<dyn ExecutionPlan>) -> Result<()> {
-    GeoParquetWriter::try_new(std::io::sink(), physical.schema())?;
-    Ok(())
-}
+/// Files whose footers are read at once.
+const AT_ONCE: usize = 16;
 
-/// A file in a folder, not there before, that may be given up.
-pub(super) struct NewFile {
-    pub(super) folder: Folder,
-    pub(super) name: String,
+/// What one attempt writes: files in a folder, not there before, that may be given up.
+pub(super) struct NewFiles {
+    folder: Folder,
+    /// The name of the file; of several, what their names begin with.
+    name: String,
+    extension: &'static str,
     store: RecordingStore,
 }
 
-impl NewFile {
-    pub(super) fn new(folder: Folder, name: String) -> Self {
+impl NewFiles {
+    pub(super) fn new(folder: Folder, name: String, extension: &'static str) -> Self {
         let store = RecordingStore::new(Arc::clone(folder.store()));
         Self {
             folder,
             name,
+            extension,
             store,
         }
     }
@@ -58,33 +58,8 @@ impl NewFile {
         self.store.clone()
     }
 
-    fn path(&self) -> Path {
-        self.folder.path(&self.name)
-    }
-
-    async fn part(&self, rows: u64, bounds: Option<Bounds>) -> Result<Part> {
-        let part = Part {
-            file: self.name.clone(),
-            rows,
-            bytes: self.store.bytes(),
-            bounds: bounds.map(|b| [b.min_x, b.min_y, b.max_x, b.max_y]),
-            sha256: self.store.sha256(),
-        };
-        let there = self.store.head(&self.path()).await;
-        let there = there.map_err(DataFusionError::from)?;
-        if there.size != part.bytes {
-            return Err(Error::Environment {
-                message: format!(
-                    "{} has {} bytes, of {} that were written",
-                    self.folder.display_object(&self.name),
-                    there.size,
-                    part.bytes
-                ),
-                retryable: true,
-            }
-            .into());
-        }
-        Ok(part)
+    fn file(&self) -> String {
+        format!("{}.{}", self.name, self.extension)
     }
 
     /// Runs a plan and writes its rows as GeoParquet, by the same sink as `COPY`.
@@ -93,72 +68,112 @@ impl NewFile {
         state: &SessionState,
         physical: Arc<dyn ExecutionPlan>,
         sink: &Sink,
-    ) -> Result<Part> {
-        let options: HashMap<String, String> = sink
-            .options
-            .iter()
-            .filter(|(key, _)| key.as_str() != "single_file_output")
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        let factory = state
-            .get_file_format_factory("parquet")
-            .ok_or_else(|| Error::Internal("no Parquet in the session".into()))?;
-        let format = factory.create(state, &options)?;
+    ) -> Result<Vec<Part>> {
+        let geometry = first_geometry(&physical.schema())?;
         // The store that counts stands under a name of its own.
-        let url = format!("geoflow-part://{}/", self.name.trim_end_matches(".parquet"));
+        let last = self.name.rsplit('/').next().unwrap_or_default();
+        let url = format!("geoflow-part://{last}/");
         let root = Url::parse(&url).map_err(|e| Error::Internal(format!("{url}: {e}")))?;
         let registry = &state.runtime_env().object_store_registry;
         registry.register_store(&root, Arc::new(self.store.clone()));
-        let mut file = root.clone();
-        file.set_path(&format!("/{}", self.path()).replace('%', "%25"));
-        let table = ListingTableUrl::try_new(file, None)?;
-        let schema = physical.schema();
+        let many = is_many_files(sink);
+        let path = match many {
+            true => format!("/{}/", self.folder.path("")),
+            false => format!("/{}", self.folder.path(&self.file())),
+        };
+        let mut place = root.clone();
+        place.set_path(&path.replace('%', "%25"));
+        let table = ListingTableUrl::try_new(place, None)?;
         let config = FileSinkConfig {
-            original_url: self.folder.display_object(&self.name),
+            original_url: match many {
+                true => self.folder.display(),
+                false => self.folder.display_object(&self.file()),
+            },
             object_store_url: table.object_store(),
             table_paths: vec![table],
             file_group: FileGroup::default(),
-            output_schema: Arc::clone(&schema),
+            output_schema: physical.schema(),
             table_partition_cols: vec![],
             insert_op: InsertOp::Append,
             keep_partition_by_columns: false,
-            file_extension: "parquet".into(),
+            file_extension: self.extension.into(),
             file_output_mode: FileOutputMode::SingleFile,
         };
-        let input = one_partition(physical);
-        let writer = format
-            .create_writer_physical_plan(input, state, config, None)
-            .await?;
-        let mut counts = execute_stream(writer, state.task_ctx())?;
-        let mut rows = 0;
-        while let Some(batch) = counts.next().await {
-            rows += count(&batch?);
-        }
+        let writer = plan_sink(state, physical, sink, config).await?;
+        let written = run_to_end(writer, self.named(state)).await;
         registry.deregister_store(&root)?;
-        let bounds = self.bounds(&schema).await?;
-        self.part(rows, bounds).await
+        written?;
+        self.parts(geometry).await
     }
 
-    /// The bounds of the first geometry column, from the footer that was written.
-    async fn bounds(&self, schema: &Schema) -> Result<Option<Bounds>> {
-        let mut geometry = None;
-        for field in schema.fields() {
-            if GeometryType::from_field(field)?.is_some() {
-                geometry = Some(field.name());
-                break;
-            }
-        }
-        let Some(geometry) = geometry else {
-            return Ok(None);
+    /// The context of a task whose sink uses our names.
+    fn named(&self, state: &SessionState) -> Arc<TaskContext> {
+        let names = FileNames {
+            prefix: self.name.clone(),
         };
+        let context = TaskContext::from(state);
+        let config = context.session_config().clone();
+        Arc::new(context.with_session_config(config.with_extension(Arc::new(names))))
+    }
+
+    /// What was written, as it is there.
+    async fn parts(&self, geometry: Option<String>) -> Result<Vec<Part>> {
+        let reads: Vec<_> = self
+            .store
+            .written()
+            .into_iter()
+            .map(|recorded| self.parquet_part(recorded, geometry.as_deref()))
+            .collect();
+        futures::stream::iter(reads)
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    /// A part with its rows and bounds, from the footer that was written.
+    async fn parquet_part(&self, recorded: Recorded, geometry: Option<&str>) -> Result<Part> {
         let store: Arc<dyn ObjectStore> = Arc::new(self.store.clone());
-        let meta = store.head(&self.path()).await?;
+        let meta = self.check(&recorded).await?;
         let footer = read_footer(&store, &meta, None, None).await?;
-        let groups = summarize_row_groups(&footer, None, Some(geometry));
-        let all = groups.iter().try_fold(Bounds::EMPTY, |all, group| {
-            group.bounds.map(|bounds| all.union(&bounds))
+        let bounds = geometry.and_then(|geometry| {
+            let groups = summarize_row_groups(&footer, None, Some(geometry));
+            let all = groups.iter().try_fold(Bounds::EMPTY, |all, group| {
+                group.bounds.map(|bounds| all.union(&bounds))
+            });
+            all.filter(|bounds| !bounds.is_empty())
         });
-        Ok(all.filter(|bounds| !bounds.is_empty()))
+        let rows = footer.file_metadata().num_rows().max(0) as u64;
+        Ok(self.part(recorded, rows, bounds))
+    }
+
+    fn part(&self, recorded: Recorded, rows: u64, bounds: Option<Bounds>) -> Part {
+        Part {
+            file: self.folder.name_of(&recorded.path),
+            rows,
+            bytes: recorded.bytes,
+            bounds: bounds.map(|b| [b.min_x, b.min_y, b.max_x, b.max_y]),
+            sha256: recorded.sha256,
+        }
+    }
+
+    /// Nothing is taken on trust.
+    async fn check(&self, recorded: &Recorded) -> Result<object_store::ObjectMeta> {
+        let there = self.store.head(&recorded.path).await;
+        let there = there.map_err(DataFusionError::from)?;
+        if there.size == recorded.bytes {
+            return Ok(there);
+        }
+        Err(Error::Environment {
+            message: format!(
+                "{} has {} bytes, of {} that were written",
+                self.folder
+                    .display_object(&self.folder.name_of(&recorded.path)),
+                there.size,
+                recorded.bytes
+            ),
+            retryable: true,
+        }
+        .into())
     }
 
     /// Runs a plan and writes its rows as they are, for the last stage.
@@ -166,11 +181,11 @@ impl NewFile {
         &self,
         state: &SessionState,
         physical: Arc<dyn ExecutionPlan>,
-    ) -> Result<Part> {
+    ) -> Result<Vec<Part>> {
         let schema = physical.schema();
         let mut stream = execute_stream(one_partition(physical), state.task_ctx())?;
         let store: Arc<dyn ObjectStore> = Arc::new(self.store.clone());
-        let mut upload = BufWriter::new(store, self.path());
+        let mut upload = BufWriter::new(store, self.folder.path(&self.file()));
         let written = async {
             let mut rows = 0;
             let mut writer = FileWriter::try_new(vec![], &schema)?;
@@ -190,7 +205,14 @@ impl NewFile {
         };
         let written = written.await;
         match written {
-            Ok(rows) => self.part(rows, None).await,
+            Ok(rows) => {
+                let mut parts = vec![];
+                for recorded in self.store.written() {
+                    self.check(&recorded).await?;
+                    parts.push(self.part(recorded, rows, None));
+                }
+                Ok(parts)
+            }
             Err(error) => {
                 // The first error is the one to tell.
                 drop(upload.abort().await);
@@ -199,27 +221,40 @@ impl NewFile {
         }
     }
 
-    /// Deletes it, however far it came.
+    /// Deletes them, however far they came.
     pub(super) async fn give_up(&self) {
-        if let Err(error) = self.folder.delete(&self.name).await {
-            tracing::warn!("{error}");
+        for recorded in self.store.written() {
+            let name = self.folder.name_of(&recorded.path);
+            if let Err(error) = self.folder.delete(&name).await {
+                tracing::warn!("{error}");
+            }
         }
     }
 }
 
-fn one_partition(physical: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+/// The first geometry column.
+fn first_geometry(schema: &Schema) -> Result<Option<String>> {
+    for field in schema.fields() {
+        if GeometryType::from_field(field)?.is_some() {
+            return Ok(Some(field.name().clone()));
+        }
+    }
+    Ok(None)
+}
+
+async fn run_to_end(writer: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<()> {
+    let mut counts = execute_stream(writer, context)?;
+    while let Some(count) = counts.next().await {
+        count?;
+    }
+    Ok(())
+}
+
+pub(super) fn one_partition(physical: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
     match physical.output_partitioning().partition_count() {
         1 => physical,
         _ => Arc::new(CoalescePartitionsExec::new(physical)),
     }
-}
-
-fn count(batch: &arrow::array::RecordBatch) -> u64 {
-    let counts = batch
-        .columns()
-        .first()
-        .and_then(|column| column.as_any().downcast_ref::<arrow::array::UInt64Array>());
-    counts.map_or(0, |counts| counts.iter().flatten().sum())
 }
 
 /// Whether a schema is that of the states that were written: names may differ, what is read by position

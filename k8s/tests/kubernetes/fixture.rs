@@ -152,9 +152,11 @@ fn plan(stages: &[(StageKind, usize)]) -> Plan {
         job: "trips".into(),
         setup: Vec::new(),
         statement: "COPY (SELECT 1) TO 's3://bucket/out/'".into(),
+        full_joins_apart: false,
         sink: Sink {
             output: "s3://bucket/out/".into(),
             append: false,
+            partition_by: Vec::new(),
             options: [].into(),
         },
         tables: Vec::new(),

@@ -327,13 +327,13 @@ pub(crate) async fn write_manifest(folder: &JobFolder, stage: StageKind, fragmen
         stage,
         fragment: fragment.into(),
         attempt: format!("{fragment}-a"),
-        outcome: Outcome::Written(Some(Part {
+        outcome: Outcome::Written(vec![Part {
             file: format!("part-{fragment}-a.parquet"),
             rows: ROWS,
             bytes: 10 * ROWS,
             bounds: None,
             sha256: "0".repeat(64),
-        })),
+        }]),
         statistics: Some(TaskStatistics::default()),
         warnings: Vec::new(),
     };

@@ -235,6 +235,8 @@ async fn finish(
 ) -> Result<()> {
     let started = Instant::now();
     let runtime = session.context().runtime_env();
+    let claimed = job.claim(runtime.object_store_registry.as_ref()).await;
+    claimed.map_err(|e| from_engine(&e))?;
     let split = move |plan: &geoflow_k8s::Plan, fragment: &geoflow_k8s::plan::Fragment| {
         let (runtime, plan, fragment) = (runtime.clone(), plan.clone(), fragment.clone());
         let cut = async move { cut_finer(&runtime, &plan, &fragment).await };
