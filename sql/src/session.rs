@@ -34,7 +34,7 @@ use crate::object_store::LazyObjectStoreRegistry;
 use crate::operators::SpatialOperators;
 use crate::show;
 use crate::split::SplitRule;
-use crate::url_table::{ParquetTableFactory, enable_url_tables};
+use crate::url_table::{ParquetTableFactory, enable_url_tables, name_calls};
 use crate::{functions, headings};
 
 /// How many of the greatest memory users an out-of-memory message names.
@@ -203,6 +203,7 @@ pub fn parse(state: &SessionState, text: &str) -> Result<Statement> {
 /// What is done to every statement before it is planned.
 fn prepare(statement: &mut Statement) -> Result<()> {
     hide_labels(statement);
+    name_calls(statement);
     headings::shorten(statement);
     show::rewrite(statement)
 }

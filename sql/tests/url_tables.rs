@@ -219,9 +219,9 @@ async fn what_is_not_there_is_named() {
             .await
             .contains("is no GeoPackage: it is no SQLite database")
     );
-    let fgb = dir.path().join("a.fgb");
-    fs::write(&fgb, "fgb").unwrap();
-    assert!(failure(fgb.display()).await.contains("ogr2ogr"));
+    let kml = dir.path().join("a.kml");
+    fs::write(&kml, "kml").unwrap();
+    assert!(failure(kml.display()).await.contains("ogr2ogr"));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 /// Arguments of `geoflow info`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct InfoArgs {
-    /// GeoParquet files: paths or URLs
+    /// Files of any format that can be read: paths or URLs
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<String>,
 

@@ -1,33 +1,39 @@
 //! A description for programs.
 
+use arrow::datatypes::Schema;
 use geoflow_engine::geometry::Bounds;
-use geoflow_engine::geoparquet::{Edges, GeometryColumnInfo, Pruning};
+use geoflow_engine::geoparquet::{Edges, FileInfo, GeometryColumnInfo, Pruning};
 use serde_json::{Value, json};
 
 use super::Described;
+use crate::error::Result;
 
 /// One array, an object for each file.
-pub(super) fn describe(files: &[Described]) -> String {
-    let files: Vec<Value> = files.iter().map(file).collect();
+pub(super) fn describe(files: &[Described]) -> Result<String> {
+    let files: Vec<Value> = files
+        .iter()
+        .map(|described| match described {
+            Described::Parquet { name, info } => Ok(file(name, info)),
+            Described::Other(other) => other.json(),
+        })
+        .collect::<Result<_>>()?;
     // A value of strings and numbers always serializes.
     let text = serde_json::to_string_pretty(&files).unwrap_or_default();
-    format!("{text}\n")
+    Ok(format!("{text}\n"))
 }
 
-fn file(file: &Described) -> Value {
-    let info = &file.info;
-    let columns: Vec<Value> = info
-        .schema
-        .fields()
-        .iter()
-        .map(|field| {
-            json!({
-                "name": field.name(),
-                "type": field.data_type().to_string(),
-                "nullable": field.is_nullable(),
-            })
+pub(super) fn columns(schema: &Schema) -> Vec<Value> {
+    let columns = schema.fields().iter().map(|field| {
+        json!({
+            "name": field.name(),
+            "type": field.data_type().to_string(),
+            "nullable": field.is_nullable(),
         })
-        .collect();
+    });
+    columns.collect()
+}
+
+fn file(name: &str, info: &FileInfo) -> Value {
     let row_groups: Vec<Value> = info
         .row_groups
         .iter()
@@ -41,12 +47,12 @@ fn file(file: &Described) -> Value {
         })
         .collect();
     json!({
-        "path": file.name,
+        "path": name,
         "bytes": info.size,
         "created_by": info.created_by,
         "compression": info.compression,
         "rows": info.rows,
-        "columns": columns,
+        "columns": columns(&info.schema),
         "geoparquet": info.geo.as_ref().map(|geo| json!({
             "version": geo.version,
             "primary_column": geo.primary_column,
@@ -81,6 +87,6 @@ fn geometry(column: &GeometryColumnInfo) -> Value {
 }
 
 /// `[xmin, ymin, xmax, ymax]`
-fn bounds(bounds: &Bounds) -> Value {
+pub(super) fn bounds(bounds: &Bounds) -> Value {
     json!([bounds.min_x, bounds.min_y, bounds.max_x, bounds.max_y])
 }

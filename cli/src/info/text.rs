@@ -1,18 +1,15 @@
 //! A description for people.
 
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, Schema};
 use geoflow_engine::geometry::Bounds;
 use geoflow_engine::geoparquet::{FileInfo, GeometryColumnInfo, Pruning};
 use indicatif::{BinaryBytes, HumanCount};
 
-use super::Described;
-
 /// Row groups listed one by one.
 const LISTED_ROW_GROUPS: usize = 10;
 
-pub(super) fn describe(file: &Described, all_row_groups: bool) -> String {
-    let info = &file.info;
-    let mut out = format!("{}\n", file.name);
+pub(super) fn describe(name: &str, info: &FileInfo, all_row_groups: bool) -> String {
+    let mut out = format!("{name}\n");
     let mut say = |label: &str, text: &str| {
         out.push_str(format!("  {label:<12}{text}").trim_end());
         out.push('\n');
@@ -40,15 +37,20 @@ pub(super) fn describe(file: &Described, all_row_groups: bool) -> String {
         );
         say("  pruning", &pruning(column));
     }
-    say("columns", "");
-    let width = info
-        .schema
+    columns(&info.schema, &mut out);
+    row_groups(info, all_row_groups, &mut out);
+    out
+}
+
+/// The columns, one a line.
+pub(super) fn columns(schema: &Schema, out: &mut String) {
+    out.push_str("  columns\n");
+    let width = schema
         .fields()
         .iter()
-        .map(|field| field.name().chars().count())
-        .max()
-        .unwrap_or(0);
-    for field in info.schema.fields() {
+        .map(|field| field.name().chars().count());
+    let width = width.max().unwrap_or(0);
+    for field in schema.fields() {
         let optional = if field.is_nullable() {
             ""
         } else {
@@ -60,8 +62,6 @@ pub(super) fn describe(file: &Described, all_row_groups: bool) -> String {
             labelled_type(field)
         ));
     }
-    row_groups(info, all_row_groups, &mut out);
-    out
 }
 
 fn format(info: &FileInfo) -> String {
@@ -104,7 +104,7 @@ fn geometry(info: &FileInfo, column: &GeometryColumnInfo) -> String {
     )
 }
 
-fn bounds(bounds: &Bounds) -> String {
+pub(super) fn bounds(bounds: &Bounds) -> String {
     format!(
         "x {} to {}, y {} to {}",
         bounds.min_x, bounds.max_x, bounds.min_y, bounds.max_y

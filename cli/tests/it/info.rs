@@ -81,3 +81,85 @@ fn what_cannot_be_read() {
         assert_cmd_snapshot!(fixture.run(&["info", "empty"]));
     });
 }
+
+#[test]
+fn other_formats() {
+    let fixture = Fixture::with_places();
+    std::fs::write(
+        fixture.path("a.geojson"),
+        r#"{"type":"FeatureCollection","features":[
+            {"type":"Feature","properties":{"name":"x"},"geometry":{"type":"Point","coordinates":[1,2]}},
+            {"type":"Feature","properties":{},"geometry":{"type":"LineString","coordinates":[[3,4,0],[5,6,0]]}}]}"#,
+    )
+    .unwrap();
+    std::fs::write(fixture.path("a.csv"), "n,wkt\n1,POINT(1 2)\n").unwrap();
+    let testdata = concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/formats");
+    let said = |path: &str| {
+        let output = fixture.run(&["info", path]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for (path, expected) in [
+        (
+            "a.geojson".to_owned(),
+            vec![
+                "GeoJSON, ",
+                "rows        2",
+                "geometry: LineString Z, Point",
+                "OGC:CRS84",
+                "x 1 to 5, y 2 to 6",
+            ],
+        ),
+        (
+            "a.csv".to_owned(),
+            vec!["CSV, ", "rows        1", "wkt: types not listed", "unknown"],
+        ),
+        (
+            format!("{testdata}/places.gpkg"),
+            vec![
+                "layer       points",
+                "layer       grid",
+                "rows        400",
+                "EPSG:3067",
+                "  index     yes",
+            ],
+        ),
+        (
+            format!("{testdata}/places.gpkg/points"),
+            vec!["rows        3", "Point Z"],
+        ),
+        (
+            format!("{testdata}/places.shp"),
+            vec![
+                "rows        3",
+                "Polygon, MultiPolygon",
+                "EPSG:3067",
+                "x 0 to 39, y 0 to 10",
+                "founded   Date32",
+            ],
+        ),
+        (
+            format!("{testdata}/grid.fgb"),
+            vec!["rows        400", "Point", "  index     yes"],
+        ),
+        (
+            format!("{testdata}/places.feather"),
+            vec!["Feather", "rows        3", "EPSG:3067"],
+        ),
+    ] {
+        let text = said(&path);
+        for part in expected {
+            assert!(text.contains(part), "{path}: {part}: {text}");
+        }
+    }
+    let output = fixture
+        .run(&["info", "a.geojson", "--format", "json"])
+        .output()
+        .unwrap();
+    let files: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(files[0]["layers"][0]["rows"], json!(2));
+    assert_eq!(
+        files[0]["layers"][0]["geometry"]["bounds"],
+        json!([1.0, 2.0, 5.0, 6.0])
+    );
+}

@@ -13,6 +13,7 @@ mod northing_first;
 mod projjson;
 mod transform;
 mod wgs84;
+mod wkt;
 
 pub use check::check_same_crs;
 pub use crs::Crs;

@@ -6,16 +6,21 @@ use std::time::Duration;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
+use super::columns::MOST_BYTES;
 use super::geopackage_columns::{ColumnBuilder, data_type};
-use super::table::FeatureSource;
+use super::source::{FeatureSource, Request, Within};
 use crate::crs::Crs;
-use crate::geometry::GeometryType;
+use crate::geometry::{Bounds, GeometryType};
 use crate::{Error, Result};
 
 /// How long another program may hold a lock.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Rectangles that the R-tree is asked for at most: of more, each row is looked at.
+const MOST_RECTANGLES: usize = 500;
 
 /// A GeoPackage that is open for reading.
 #[derive(Debug)]
@@ -31,11 +36,7 @@ impl GeoPackage {
     /// [`Error::Data`] when it is no GeoPackage, [`Error::Environment`] when it is locked or cannot be
     /// opened.
     pub fn open(path: &Path) -> Result<Self> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(|e| explain(path, &e))?;
-        connection
-            .busy_timeout(PATIENCE)
-            .map_err(|e| explain(path, &e))?;
+        let connection = connect(path).map_err(|e| explain(path, &e))?;
         Ok(Self {
             path: path.to_owned(),
             connection,
@@ -85,12 +86,97 @@ impl GeoPackage {
             }
         };
         let (schema, geometry) = self.schema(table)?;
+        let column = geometry.map(|at| schema.field(at).name().as_str());
         Ok(GeoPackageLayer {
             path: self.path.clone(),
             table: table.clone(),
+            index: column.and_then(|column| self.index(table, column)),
+            rows: self.number(
+                "SELECT feature_count FROM gpkg_ogr_contents WHERE table_name = ?1",
+                table,
+            ),
+            extent: self.extent(table),
+            geometry_types: column.map_or(vec![], |column| self.geometry_types(table, column)),
             schema,
             geometry,
         })
+    }
+
+    /// A number that may be missing, as may its table.
+    fn number(&self, sql: &str, table: &str) -> Option<u64> {
+        let found = self
+            .connection
+            .query_row(sql, [table], |row| row.get::<_, i64>(0));
+        found.ok().and_then(|n| n.try_into().ok())
+    }
+
+    fn extent(&self, table: &str) -> Option<Bounds> {
+        let sql = "SELECT min_x, min_y, max_x, max_y FROM gpkg_contents WHERE table_name = ?1";
+        let found = self.connection.query_row(sql, [table], |row| {
+            Ok(Bounds::new(
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+            ))
+        });
+        found.ok().filter(|bounds| !bounds.is_empty())
+    }
+
+    /// The type that is declared, as GeoParquet names it; none where it says little.
+    fn geometry_types(&self, table: &str, column: &str) -> Vec<String> {
+        let sql = "SELECT geometry_type_name, z, m FROM gpkg_geometry_columns \
+                   WHERE table_name = ?1 AND column_name = ?2";
+        let found = self.connection.query_row(sql, [table, column], |row| {
+            let name: String = row.get(0)?;
+            Ok((name, row.get::<_, i64>(1)? == 1, row.get::<_, i64>(2)? == 1))
+        });
+        let Ok((name, z, m)) = found else {
+            return vec![];
+        };
+        let name = match name.to_ascii_uppercase().as_str() {
+            "POINT" => "Point",
+            "LINESTRING" => "LineString",
+            "POLYGON" => "Polygon",
+            "MULTIPOINT" => "MultiPoint",
+            "MULTILINESTRING" => "MultiLineString",
+            "MULTIPOLYGON" => "MultiPolygon",
+            "GEOMETRYCOLLECTION" => "GeometryCollection",
+            _ => return vec![],
+        };
+        let suffix = match (z, m) {
+            (true, true) => " ZM",
+            (true, false) => " Z",
+            (false, true) => " M",
+            (false, false) => "",
+        };
+        vec![format!("{name}{suffix}")]
+    }
+
+    /// The R-tree of a geometry column, where it has one and rows have a number.
+    fn index(&self, table: &str, column: &str) -> Option<SpatialIndex> {
+        let key = self.connection.query_row(
+            "SELECT name FROM pragma_table_info(?1) WHERE pk = 1 AND upper(type) = 'INTEGER'",
+            [table],
+            |row| row.get(0),
+        );
+        let tree = format!("rtree_{table}_{column}");
+        let declared = self.connection.query_row(
+            "SELECT count(*) FROM gpkg_extensions WHERE extension_name = 'gpkg_rtree_index' \
+             AND lower(table_name) = lower(?1) AND lower(column_name) = lower(?2)",
+            [table, column],
+            |row| row.get::<_, i64>(0),
+        );
+        let there = self.number(
+            "SELECT count(*) FROM sqlite_master WHERE lower(name) = lower(?1)",
+            &tree,
+        );
+        let usable = declared.is_ok_and(|n| n > 0) && there.is_some_and(|n| n > 0);
+        Some(SpatialIndex {
+            tree,
+            key: key.ok()?,
+        })
+        .filter(|_| usable)
     }
 
     /// The columns of a table, and which of them is the geometry.
@@ -163,6 +249,19 @@ pub struct GeoPackageLayer {
     table: String,
     schema: SchemaRef,
     geometry: Option<usize>,
+    index: Option<SpatialIndex>,
+    rows: Option<u64>,
+    extent: Option<Bounds>,
+    geometry_types: Vec<String>,
+}
+
+/// The R-tree of a layer.
+#[derive(Debug)]
+struct SpatialIndex {
+    /// Its table.
+    tree: String,
+    /// The column of the layer that it numbers rows by.
+    key: String,
 }
 
 impl FeatureSource for GeoPackageLayer {
@@ -170,12 +269,28 @@ impl FeatureSource for GeoPackageLayer {
         &self.schema
     }
 
-    fn read(
-        &self,
-        projection: &[usize],
-        rows: usize,
-        give: &mut dyn FnMut(RecordBatch) -> bool,
-    ) -> Result<()> {
+    fn name(&self) -> String {
+        format!("GeoPackage {}, layer {}", self.path.display(), self.table)
+    }
+
+    fn rows(&self) -> Option<u64> {
+        self.rows
+    }
+
+    fn extent(&self) -> Option<Bounds> {
+        self.extent
+    }
+
+    fn geometry_types(&self) -> Vec<String> {
+        self.geometry_types.clone()
+    }
+
+    fn has_index(&self) -> bool {
+        self.index.is_some()
+    }
+
+    fn read(&self, request: &Request, give: &mut dyn FnMut(RecordBatch) -> bool) -> Result<()> {
+        let (projection, rows) = (&request.columns, request.rows);
         let failed = |e: rusqlite::Error| explain(&self.path, &e);
         let package = GeoPackage::open(&self.path)?;
         let fields: Vec<&FieldRef> = projection
@@ -188,9 +303,11 @@ impl FeatureSource for GeoPackageLayer {
         } else {
             columns.join(", ")
         };
-        let sql = format!("SELECT {list} FROM {}", quoted(&self.table));
+        let (condition, numbers) = self.condition(&request.within);
+        let sql = format!("SELECT {list} FROM {}{condition}", quoted(&self.table));
         let mut statement = package.connection.prepare(&sql).map_err(failed)?;
-        let mut cursor = statement.query([]).map_err(failed)?;
+        let numbers = rusqlite::params_from_iter(numbers);
+        let mut cursor = statement.query(numbers).map_err(failed)?;
         let schema = Arc::new(Schema::new(
             fields
                 .iter()
@@ -202,12 +319,16 @@ impl FeatureSource for GeoPackageLayer {
             .zip(&fields)
             .map(|(i, field)| ColumnBuilder::new(field, self.geometry == Some(*i)))
             .collect();
-        let (mut pending, mut done) = (0, 0_u64);
+        let (mut pending, mut bytes, mut done) = (0, 0, 0_u64);
         loop {
             let row = cursor.next().map_err(failed)?;
             if let Some(row) = row {
                 for (at, builder) in builders.iter_mut().enumerate() {
                     let value = row.get_ref(at).map_err(failed)?;
+                    bytes += match value {
+                        ValueRef::Text(value) | ValueRef::Blob(value) => value.len(),
+                        _ => 0,
+                    };
                     builder
                         .push(value)
                         .map_err(|what| self.wrong(fields[at], done + 1, &what))?;
@@ -216,7 +337,8 @@ impl FeatureSource for GeoPackageLayer {
                 done += 1;
             }
             let ended = row.is_none();
-            if pending == rows || (ended && pending > 0) {
+            let full = pending == rows || bytes >= MOST_BYTES;
+            if full || (ended && pending > 0) {
                 let arrays = builders
                     .iter_mut()
                     .zip(&fields)
@@ -236,7 +358,7 @@ impl FeatureSource for GeoPackageLayer {
                                 self.table
                             ))
                         })?;
-                pending = 0;
+                (pending, bytes) = (0, 0);
                 if !give(batch) {
                     return Ok(());
                 }
@@ -249,6 +371,38 @@ impl FeatureSource for GeoPackageLayer {
 }
 
 impl GeoPackageLayer {
+    /// What lets the R-tree find the rows that are wanted, and the numbers in it.
+    fn condition(&self, within: &Within) -> (String, Vec<f64>) {
+        let Some(SpatialIndex { tree, key }) = &self.index else {
+            return (String::new(), vec![]);
+        };
+        // Of everything, the table alone is quicker.
+        let all = self.extent.is_some_and(|extent| within.covers(&extent));
+        let listed: usize = within.0.iter().map(|list| list.len()).sum();
+        if within.is_everything() || within.is_nothing() || all || listed > MOST_RECTANGLES {
+            return (String::new(), vec![]);
+        }
+        let mut numbers = vec![];
+        let lists: Vec<String> = within
+            .0
+            .iter()
+            .map(|list| {
+                let searches: Vec<String> = list
+                    .iter()
+                    .map(|r| {
+                        numbers.extend([r.min_x, r.max_x, r.min_y, r.max_y]);
+                        format!(
+                            "SELECT id FROM {} WHERE maxx >= ? AND minx <= ? AND maxy >= ? AND miny <= ?",
+                            quoted(tree)
+                        )
+                    })
+                    .collect();
+                format!("{} IN ({})", quoted(key), searches.join(" UNION "))
+            })
+            .collect();
+        (format!(" WHERE {}", lists.join(" AND ")), numbers)
+    }
+
     fn wrong(&self, field: &Field, row: u64, what: &str) -> Error {
         Error::Data(format!(
             "{}, layer \"{}\", column \"{}\", about row {row}: {what}",
@@ -257,6 +411,43 @@ impl GeoPackageLayer {
             field.name()
         ))
     }
+}
+
+/// Opens the database, and reads from it, as not before then SQLite finds what is wrong.
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let ready = |connection: Connection| {
+        connection.busy_timeout(PATIENCE)?;
+        connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
+        Ok(connection)
+    };
+    let error = match Connection::open_with_flags(path, flags).and_then(ready) {
+        Ok(connection) => return Ok(connection),
+        Err(error) => error,
+    };
+    // In WAL mode even readers write to files beside the database. Where they cannot, and nothing waits in
+    // such a file, nobody else is writing either.
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    let waiting = std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0);
+    let cannot = matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)
+    );
+    let (Some(path), true, true) = (path.to_str(), cannot && !waiting, path.is_file()) else {
+        return Err(error);
+    };
+    let mut uri = "file:".to_owned();
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                uri.push(char::from(byte));
+            }
+            other => uri.push_str(&format!("%{other:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI).and_then(ready)
 }
 
 fn quoted(name: &str) -> String {

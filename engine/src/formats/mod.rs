@@ -5,9 +5,26 @@
 //!                          on a thread of its own
 //! ```
 
+mod columns;
+mod files;
+mod flatgeobuf;
+mod geojson;
 mod geopackage;
 mod geopackage_columns;
+mod info;
+mod moment;
+mod open;
+mod scan;
+mod shapefile;
+mod source;
 mod table;
 
+pub use flatgeobuf::FlatGeobuf;
+pub use geojson::{GeoJson, GeoJsonOptions};
 pub use geopackage::{GeoPackage, GeoPackageLayer};
-pub use table::{FeatureSource, FeatureTable};
+pub use info::{LayerInfo, layers};
+pub use open::{FeatureFormat, OpenOptions, open};
+pub use scan::FeatureScanExec;
+pub use shapefile::{Shapefile, ShapefileOptions};
+pub use source::{FeatureSource, Request, Within};
+pub use table::FeatureTable;

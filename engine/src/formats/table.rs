@@ -1,55 +1,95 @@
-//! A file that is read from its beginning to its end, as a table.
+//! Files that are read from their beginning to their end, as a table.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::Result;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::stream::RecordBatchReceiverStream;
-use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 
-/// Batches that may wait for their reader.
-const AHEAD: usize = 2;
+use super::scan::FeatureScanExec;
+use super::source::FeatureSource;
+use crate::Error;
 
-/// Where the rows of a table come from.
-pub trait FeatureSource: Debug + Send + Sync {
-    /// All columns.
-    fn schema(&self) -> &SchemaRef;
-
-    /// Hands batches of about `rows` rows of the columns `projection` to `give`, until there are no more or
-    /// it answers `false`. It runs on a thread where it may wait.
-    ///
-    /// # Errors
-    /// When the file cannot be read; the message names it.
-    fn read(
-        &self,
-        projection: &[usize],
-        rows: usize,
-        give: &mut dyn FnMut(RecordBatch) -> bool,
-    ) -> crate::Result<()>;
-}
-
-/// A [`FeatureSource`] as a table. Memory holds the few batches that are under way.
+/// One [`FeatureSource`] or several of one schema, as a table. Memory holds the few batches that are under
+/// way.
 #[derive(Debug)]
-pub struct FeatureTable(Arc<dyn FeatureSource>);
+pub struct FeatureTable {
+    sources: Vec<Arc<dyn FeatureSource>>,
+    schema: SchemaRef,
+}
 
 impl FeatureTable {
     /// A table of what `source` reads.
     pub fn new(source: Arc<dyn FeatureSource>) -> Self {
-        Self(source)
+        Self {
+            schema: Arc::clone(source.schema()),
+            sources: vec![source],
+        }
     }
+
+    /// A table of what several sources read, one after another. Their columns must have the same names and
+    /// types, geometries the same CRS.
+    ///
+    /// # Errors
+    /// [`Error::Data`] that names the two that differ, and the column.
+    pub fn of_all(sources: Vec<Arc<dyn FeatureSource>>) -> crate::Result<Self> {
+        let Some(first) = sources.first() else {
+            return Err(Error::Internal("a table of no source".into()));
+        };
+        for other in &sources {
+            if let Some(what) = difference(first.schema(), other.schema()) {
+                return Err(Error::Data(format!(
+                    "{} and {} cannot be one table: {what}",
+                    first.name(),
+                    other.name()
+                )));
+            }
+        }
+        Ok(Self {
+            schema: Arc::clone(first.schema()),
+            sources,
+        })
+    }
+}
+
+/// How two schemas differ.
+fn difference(a: &Schema, b: &Schema) -> Option<String> {
+    if a.fields().len() != b.fields().len() {
+        return Some(format!(
+            "they have {} and {} columns",
+            a.fields().len(),
+            b.fields().len()
+        ));
+    }
+    let differ = |(a, b): &(_, _)| a != b;
+    let (a, b): (&Arc<_>, &Arc<_>) = a.fields().iter().zip(b.fields()).find(differ)?;
+    Some(if a.name() != b.name() {
+        format!(
+            "column \"{}\" of the one is \"{}\" in the other",
+            a.name(),
+            b.name()
+        )
+    } else if a.data_type() != b.data_type() {
+        format!(
+            "column \"{}\" is {} in the one and {} in the other",
+            a.name(),
+            a.data_type(),
+            b.data_type()
+        )
+    } else if a.is_nullable() != b.is_nullable() {
+        format!("column \"{}\" may be NULL in one of them only", a.name())
+    } else {
+        format!("column \"{}\" is in another CRS in each", a.name())
+    })
 }
 
 #[async_trait]
 impl TableProvider for FeatureTable {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(self.0.schema())
+        Arc::clone(&self.schema)
     }
 
     fn table_type(&self) -> TableType {
@@ -58,48 +98,15 @@ impl TableProvider for FeatureTable {
 
     async fn scan(
         &self,
-        _: &dyn Session,
+        session: &dyn Session,
         projection: Option<&Vec<usize>>,
         _: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let all = (0..self.0.schema().fields().len()).collect();
+        let all = (0..self.schema.fields().len()).collect();
         let projection = projection.cloned().unwrap_or(all);
-        let schema = Arc::new(self.0.schema().project(&projection)?);
-        let partition: Arc<dyn PartitionStream> = Arc::new(Features {
-            source: Arc::clone(&self.0),
-            projection,
-            schema: Arc::clone(&schema),
-        });
-        let scan = StreamingTableExec::try_new(schema, vec![partition], None, [], false, limit)?;
+        let partitions = session.config().target_partitions();
+        let scan = FeatureScanExec::try_new(self.sources.clone(), projection, limit, partitions)?;
         Ok(Arc::new(scan))
-    }
-}
-
-#[derive(Debug)]
-struct Features {
-    source: Arc<dyn FeatureSource>,
-    projection: Vec<usize>,
-    schema: SchemaRef,
-}
-
-impl PartitionStream for Features {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let rows = context.session_config().batch_size();
-        let mut stream = RecordBatchReceiverStream::builder(Arc::clone(&self.schema), AHEAD);
-        let (source, projection, sender) = (
-            Arc::clone(&self.source),
-            self.projection.clone(),
-            stream.tx(),
-        );
-        stream.spawn_blocking(move || {
-            let mut give = |batch| sender.blocking_send(Ok(batch)).is_ok();
-            Ok(source.read(&projection, rows, &mut give)?)
-        });
-        stream.build()
     }
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use datafusion::common::{JoinSide, JoinType};
 use datafusion::error::Result;
 use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{PhysicalExprRef, ScalarFunctionExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::coop::CooperativeExec;
@@ -30,6 +31,7 @@ use super::collect::Built;
 use super::exec::SpatialJoinExec;
 use super::on::{JoinDistance, JoinPredicate, SpatialOn};
 use super::roles::Roles;
+use crate::formats::FeatureScanExec;
 use crate::geoparquet::{BoundsFilter, prune_scan};
 
 /// Computed distances of pairs that are just too far may be rounded to the limit: this much is
@@ -81,7 +83,7 @@ pub(super) fn publish(filter: &BoundsFilter, build: &Built, on: &SpatialOn, most
     filter.set(all);
 }
 
-/// Gives `filter` to the scans of GeoParquet files that `column` of the output of `plan` comes from.
+/// Gives `filter` to the scans of GeoParquet and other files that `column` of the output of `plan` comes from.
 ///
 /// The way down leads through operators that pass on each row by itself. A limit ends it, since with
 /// fewer rows it would let others through. `None` if no scan is reached.
@@ -95,6 +97,10 @@ pub fn push_bounds(
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     if let Some(scan) = prune_scan(plan, column, filter)? {
         return Ok(Some(scan));
+    }
+    if let Some(scan) = plan.downcast_ref::<FeatureScanExec>() {
+        let pruned = scan.with_bounds(column, filter)?;
+        return Ok(pruned.map(|scan| Arc::new(scan) as _));
     }
     if plan.fetch().is_some() {
         return Ok(None);
@@ -152,7 +158,7 @@ fn origin(plan: &Arc<dyn ExecutionPlan>, column: usize) -> Option<(usize, usize)
     }
     if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
         let expr = &projection.expr().get(column)?.expr;
-        return Some((0, expr.downcast_ref::<Column>()?.index()));
+        return Some((0, column_of_bounds(expr)?.index()));
     }
     if let Some(join) = plan.downcast_ref::<SpatialJoinExec>() {
         return join.origin(column);
@@ -171,6 +177,16 @@ fn origin(plan: &Arc<dyn ExecutionPlan>, column: usize) -> Option<(usize, usize)
         || plan.is::<CooperativeExec>()
         || plan.is::<SortExec>();
     passes.then_some((0, column))
+}
+
+/// The column that an expression has the bounds of: the column itself, or its envelope, which `&&` asks for.
+fn column_of_bounds(expr: &PhysicalExprRef) -> Option<&Column> {
+    if let Some(call) = expr.downcast_ref::<ScalarFunctionExpr>()
+        && let ("st_envelope", [inner]) = (call.fun().name(), call.args())
+    {
+        return inner.downcast_ref::<Column>();
+    }
+    expr.downcast_ref::<Column>()
 }
 
 /// The input (0 left, 1 right) of a join, and its column, that a column of the output is taken from, if

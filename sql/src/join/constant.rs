@@ -94,7 +94,7 @@ fn near(
     distance: Option<&PhysicalExprRef>,
     schema: &Schema,
 ) -> Result<Option<Within>> {
-    let (column, constant) = match (a.downcast_ref::<Column>(), b.downcast_ref::<Column>()) {
+    let (column, constant) = match (column(a), column(b)) {
         (Some(column), None) => (column, b),
         (None, Some(column)) => (column, a),
         _ => return Ok(None),
@@ -118,6 +118,16 @@ fn near(
         column: column.index(),
         rectangles,
     }))
+}
+
+/// A column, or its envelope, which has the same bounds: so `&&` is planned.
+fn column(expr: &PhysicalExprRef) -> Option<&Column> {
+    if let Some(call) = expr.downcast_ref::<ScalarFunctionExpr>()
+        && let ("st_envelope", [inner]) = (call.fun().name(), call.args())
+    {
+        return inner.downcast_ref::<Column>();
+    }
+    expr.downcast_ref::<Column>()
 }
 
 /// A distance that is a finite number and not negative.

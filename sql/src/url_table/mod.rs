@@ -8,12 +8,19 @@
 //! | `s3://`, `gs://`, `az://` and a key, a prefix or a pattern | the same, from object storage |
 //! | `https://host/a.parquet` | one file |
 //! | `a.gpkg`, `a.gpkg/roads` | the only layer of a GeoPackage, or one of several |
+//! | `a.geojson`, `a.geojsonl` | GeoJSON; `.json` and `.ndjson` where features begin the file |
+//! | `a.shp`, `a.fgb` | a Shapefile, FlatGeobuf |
+//! | `a.csv`, `a.tsv`, `a.arrow`, `a.feather` | texts, with WKT in a column of a telling name; Arrow IPC |
+//! | `read_csv('a.csv', x := 'lon', y := 'lat')` | a file, or a list of them, with options |
 //!
 //! A registered table of that name goes first. DataFusion's own factory returns "table not found"
 //! for anything that goes wrong, and knows neither patterns on object stores nor `~`.
 
+mod call;
 mod create;
+mod delimited;
 mod features;
+mod formats;
 mod hive;
 mod location;
 mod missing;
@@ -43,7 +50,10 @@ use parking_lot::{Mutex, RwLock};
 use url::Url;
 
 use crate::object_store::{explain_datafusion_error, explain_object_store_error};
+use call::Call;
+pub(crate) use call::name_calls;
 pub(crate) use create::ParquetTableFactory;
+use formats::{As, Listed};
 use location::{Location, absolute};
 
 /// Extensions of Parquet files, the usual one first.
@@ -84,28 +94,43 @@ impl UrlTableFactory for UrlTables {
     }
 }
 
-/// The table at a path or URL; `None` for a plain name that is no path.
+/// The table at a path or URL, or of a call such as `read_csv('a.csv')`; `None` for a plain name that is no
+/// path.
 ///
 /// # Errors
 /// [`Error::Statement`] when there is nothing there or it cannot be a table, [`Error::Data`] when a
-/// file is no Parquet, [`Error::Environment`] when it cannot be read.
+/// file is of another format than it should be, [`Error::Environment`] when it cannot be read.
 pub async fn url_table(state: &SessionState, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+    if let Some(call) = Call::parse(name)? {
+        return formats::table_of_call(state, call).await.map(Some);
+    }
+    table_at(state, name, &As::default()).await
+}
+
+/// The table at a path or URL, read as told.
+async fn table_at(
+    state: &SessionState,
+    name: &str,
+    read_as: &As,
+) -> Result<Option<Arc<dyn TableProvider>>> {
     let Some(location) = Location::parse(name)? else {
         return Ok(None);
     };
-    if let Location::Path(path) = &location
-        && let Some(table) = features::table(path)?
-    {
+    if let Some(table) = read_as.features(&location)? {
         return Ok(Some(table));
     }
-    let place = Place { state, name };
+    let place = Place {
+        state,
+        name,
+        read_as,
+    };
     let found = match location {
         Location::Path(path) => place.local(&path).await,
         Location::Url(url) => place.remote(url).await,
         Location::Glob { base, pattern } => place.matching(base, &pattern).await,
     };
     match found {
-        Ok(table) => Ok(Some(Arc::new(table))),
+        Ok(table) => Ok(Some(table)),
         Err(error) => Err(match explain_datafusion_error(&error, Some(name)) {
             Some(explained) => explained.into(),
             None => error,
@@ -113,14 +138,15 @@ pub async fn url_table(state: &SessionState, name: &str) -> Result<Option<Arc<dy
     }
 }
 
-/// What a table is made with: the session, and the name in the statement.
+/// What a table is made with: the session, the name in the statement, and the format where it is told.
 struct Place<'a> {
     state: &'a SessionState,
     name: &'a str,
+    read_as: &'a As,
 }
 
 impl Place<'_> {
-    async fn local(&self, path: &Path) -> Result<ListingTable> {
+    async fn local(&self, path: &Path) -> Result<Arc<dyn TableProvider>> {
         let metadata = std::fs::metadata(path).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => missing::missing_path(path),
             _ => Error::Environment {
@@ -148,7 +174,7 @@ impl Place<'_> {
         }
     }
 
-    async fn remote(&self, url: Url) -> Result<ListingTable> {
+    async fn remote(&self, url: Url) -> Result<Arc<dyn TableProvider>> {
         if url.path().ends_with('/') {
             return self.folder(self.listing_url(url)?).await;
         }
@@ -173,32 +199,48 @@ impl Place<'_> {
         }
     }
 
-    async fn file(&self, url: ListingTableUrl, object: ObjectMeta) -> Result<ListingTable> {
+    async fn file(
+        &self,
+        url: ListingTableUrl,
+        object: ObjectMeta,
+    ) -> Result<Arc<dyn TableProvider>> {
         let extension = url.file_extension().unwrap_or_default().to_lowercase();
-        if let Some(format) = geodata_format(&extension) {
+        if let Some(format) = self.read_as.feature_format() {
             return Err(Error::Statement(format!(
-                "{}: {format} cannot be read yet. Convert it to GeoParquet first, for example with `ogr2ogr -f Parquet out.parquet {}`",
+                "{}: {} is read from files on this machine: copy it here first",
+                self.name,
+                format.name()
+            ))
+            .into());
+        }
+        if self.read_as.is_open()
+            && let Some(format) = geodata_format(&extension)
+        {
+            return Err(Error::Statement(format!(
+                "{}: {format} cannot be read. Convert it to GeoParquet first, for example with `ogr2ogr -f Parquet out.parquet {}`",
                 self.name, self.name
             ))
             .into());
         }
-        if !PARQUET.contains(&extension.as_str())
-            && self.state.get_file_format_factory(&extension).is_some()
-        {
-            // CSV and the like, as DataFusion reads them.
-            let config = ListingTableConfig::new(url)
-                .infer_options(self.state)
-                .await?
-                .infer_schema(self.state)
-                .await?;
-            return ListingTable::try_new(config);
+        match self.read_as.listed(&extension) {
+            Listed::Delimited | Listed::Arrow => return self.listed(vec![url], &extension).await,
+            Listed::Other if self.state.get_file_format_factory(&extension).is_some() => {
+                // JSON and the like, as DataFusion reads them.
+                let config = ListingTableConfig::new(url)
+                    .infer_options(self.state)
+                    .await?
+                    .infer_schema(self.state)
+                    .await?;
+                return Ok(Arc::new(ListingTable::try_new(config)?));
+            }
+            Listed::Parquet | Listed::Other => {}
         }
         // Whatever it is called: what is no Parquet is told by its first bytes.
         self.table(vec![url], vec![object], "", vec![], PartIndex::default())
             .await
     }
 
-    async fn folder(&self, url: ListingTableUrl) -> Result<ListingTable> {
+    async fn folder(&self, url: ListingTableUrl) -> Result<Arc<dyn TableProvider>> {
         let objects = self.objects(&url).await?;
         let in_folder: Vec<ObjectMeta> = objects
             .iter()
@@ -235,7 +277,7 @@ impl Place<'_> {
         Err(Error::Statement(format!("there is no .parquet file in {}{hint}", self.name)).into())
     }
 
-    async fn matching(&self, base: Url, pattern: &Pattern) -> Result<ListingTable> {
+    async fn matching(&self, base: Url, pattern: &Pattern) -> Result<Arc<dyn TableProvider>> {
         if let Ok(folder) = base.to_file_path()
             && !folder.is_dir()
         {
@@ -261,6 +303,19 @@ impl Place<'_> {
         if files.is_empty() {
             return Err(Error::Statement(format!("no file matches {}", self.name)).into());
         }
+        let extensions: Vec<String> = files
+            .iter()
+            .map(|f| extension(f).unwrap_or_default())
+            .collect();
+        if let Some(first) = extensions.first()
+            && extensions.iter().all(|other| other == first)
+            && matches!(
+                self.read_as.listed(first),
+                Listed::Delimited | Listed::Arrow
+            )
+        {
+            return self.listed(self.urls(&base, &files)?, first).await;
+        }
         // Where the folder and the last part of the pattern say the same, one listing is enough
         // for the scan, and folders `key=value` become columns.
         if any_extension {
@@ -275,16 +330,19 @@ impl Place<'_> {
                     .await;
             }
         }
-        let urls = files
-            .iter()
-            .map(|file| {
-                let mut url = base.clone();
-                url.set_path(&format!("/{}", file.location).replace('%', "%25"));
-                self.listing_url(url)
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let urls = self.urls(&base, &files)?;
         self.table(urls, files, "", vec![], PartIndex::default())
             .await
+    }
+
+    /// The URL of each file of a store.
+    fn urls(&self, base: &Url, files: &[ObjectMeta]) -> Result<Vec<ListingTableUrl>> {
+        let urls = files.iter().map(|file| {
+            let mut url = base.clone();
+            url.set_path(&format!("/{}", file.location).replace('%', "%25"));
+            self.listing_url(url)
+        });
+        urls.collect()
     }
 
     /// The table of `files`, which `urls` and `extension` find again when it is scanned.
@@ -295,7 +353,7 @@ impl Place<'_> {
         extension: &str,
         partition_columns: Vec<(String, DataType)>,
         parts: PartIndex,
-    ) -> Result<ListingTable> {
+    ) -> Result<Arc<dyn TableProvider>> {
         let Some(first) = urls.first() else {
             return Err(Error::Internal(format!("no URL for {}", self.name)).into());
         };
@@ -334,7 +392,7 @@ impl Place<'_> {
         let config = ListingTableConfig::new_with_multi_paths(urls)
             .with_listing_options(options)
             .with_schema(Arc::new(schema));
-        ListingTable::try_new(config)
+        Ok(Arc::new(ListingTable::try_new(config)?))
     }
 
     fn parquet(&self) -> Result<Arc<dyn FileFormat>> {
@@ -391,13 +449,14 @@ fn found_instead(files: &[ObjectMeta]) -> String {
     format!(": it holds {}{more}", names.join(", "))
 }
 
-/// Formats of geodata that people have and that are not read yet.
+/// Formats of geodata that people have and that are not read, or not from there.
 fn geodata_format(extension: &str) -> Option<&'static str> {
     Some(match extension {
         "gpkg" => "a GeoPackage that is not on this machine",
-        "fgb" => "FlatGeobuf",
-        "geojson" | "geojsonl" | "geojsons" | "geojsonseq" => "GeoJSON",
-        "shp" | "dbf" | "shx" => "a Shapefile",
+        "fgb" => "FlatGeobuf that is not on this machine",
+        "geojson" | "geojsonl" | "geojsons" | "geojsonseq" => "GeoJSON that is not on this machine",
+        "shp" => "a Shapefile that is not on this machine",
+        "dbf" | "shx" => "a part of a Shapefile (name its .shp)",
         "gdb" => "a File Geodatabase",
         "kml" | "kmz" => "KML",
         "gml" => "GML",

@@ -1,0 +1,89 @@
+//! Where the features of a file come from, and what a scan asks of it.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+
+use crate::Result;
+use crate::geometry::Bounds;
+
+/// What a scan wants of a [`FeatureSource`].
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The columns of the batches, by their numbers in the source's schema.
+    pub columns: Vec<usize>,
+    /// About how many rows a batch has.
+    pub rows: usize,
+    /// Where the geometries that are wanted lie.
+    pub within: Within,
+}
+
+/// Where the geometries that are wanted lie: a feature counts that overlaps a rectangle of each list.
+/// No list: all are wanted. A list without rectangles: none is.
+///
+/// It is a hint: a source leaves out what it can without reading it, and may yield more. The rectangles
+/// are closed, in the units of the geometry's CRS.
+#[derive(Debug, Clone, Default)]
+pub struct Within(pub Vec<Arc<[Bounds]>>);
+
+impl Within {
+    /// Whether nothing is known of what is wanted.
+    pub fn is_everything(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether nothing is wanted.
+    pub fn is_nothing(&self) -> bool {
+        self.0.iter().any(|list| list.is_empty())
+    }
+
+    /// Whether a feature of these bounds is wanted.
+    pub fn may_hold(&self, bounds: &Bounds) -> bool {
+        let meets = |list: &Arc<[Bounds]>| list.iter().any(|r| r.intersects(bounds));
+        self.0.iter().all(meets)
+    }
+
+    /// Whether every feature that lies in `extent` is wanted.
+    pub fn covers(&self, extent: &Bounds) -> bool {
+        let covers = |list: &Arc<[Bounds]>| list.iter().any(|r| r.contains(extent));
+        self.0.iter().all(covers)
+    }
+}
+
+/// Where the rows of a table come from: a layer of a file, read from its beginning to its end.
+pub trait FeatureSource: Debug + Send + Sync {
+    /// All columns. At most one is a geometry, which [`Request::within`] is about.
+    fn schema(&self) -> &SchemaRef;
+
+    /// The format, and the file with its layer, as a plan shows them.
+    fn name(&self) -> String;
+
+    /// How many rows there are, or about so many; `None` when that is not known without reading.
+    fn rows(&self) -> Option<u64> {
+        None
+    }
+
+    /// Where the geometries lie, as the file itself says.
+    fn extent(&self) -> Option<Bounds> {
+        None
+    }
+
+    /// The types of the geometries, as GeoParquet names them; empty where they are not known.
+    fn geometry_types(&self) -> Vec<String> {
+        vec![]
+    }
+
+    /// Whether what [`Request::within`] excludes is left out by a spatial index.
+    fn has_index(&self) -> bool {
+        false
+    }
+
+    /// Hands batches to `give`, until there are no more or it answers `false`. It runs on a thread where it
+    /// may wait.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or what it holds is wrong; the message names it.
+    fn read(&self, request: &Request, give: &mut dyn FnMut(RecordBatch) -> bool) -> Result<()>;
+}

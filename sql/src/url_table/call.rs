@@ -1,0 +1,297 @@
+//! Functions in FROM that read files: `read_csv('a.csv', delim := ';')`, `ST_Read('a.gpkg', layer := 'roads')`.
+//!
+//! A table function of DataFusion cannot wait for a file to be opened, and has no arguments by name. So the
+//! text of the call becomes the name of the table, which is opened like a path.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::parser::{CopyToSource, Statement};
+use datafusion::sql::sqlparser::ast::{
+    self, BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, ObjectName, ObjectNamePart, TableFactor, Value, VisitMut, VisitorMut,
+};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use geoflow_engine::formats::FeatureFormat;
+use geoflow_engine::{Error, Result};
+
+/// What a function reads.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Reader {
+    Parquet,
+    Csv,
+    Arrow,
+    Features(FeatureFormat),
+    /// Any of them, by the extension.
+    Any,
+}
+
+/// Names of functions, those of DuckDB among them.
+const FUNCTIONS: [(&str, Reader); 13] = [
+    ("read_parquet", Reader::Parquet),
+    ("parquet_scan", Reader::Parquet),
+    ("read_csv", Reader::Csv),
+    ("read_csv_auto", Reader::Csv),
+    ("read_arrow", Reader::Arrow),
+    ("read_geojson", Reader::Features(FeatureFormat::GeoJson)),
+    ("read_gpkg", Reader::Features(FeatureFormat::GeoPackage)),
+    (
+        "read_geopackage",
+        Reader::Features(FeatureFormat::GeoPackage),
+    ),
+    ("read_shapefile", Reader::Features(FeatureFormat::Shapefile)),
+    ("read_shp", Reader::Features(FeatureFormat::Shapefile)),
+    (
+        "read_flatgeobuf",
+        Reader::Features(FeatureFormat::FlatGeobuf),
+    ),
+    ("read_fgb", Reader::Features(FeatureFormat::FlatGeobuf)),
+    ("st_read", Reader::Any),
+];
+
+fn function(name: &str) -> Option<(&'static str, Reader)> {
+    let found = FUNCTIONS
+        .into_iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name));
+    found
+}
+
+/// Makes each call of such a function in FROM the name of a table.
+pub(crate) fn name_calls(statement: &mut Statement) {
+    // The visitor breaks off nowhere.
+    let _ = match statement {
+        Statement::Statement(statement) => statement.visit(&mut Namer),
+        Statement::Explain(explain) => {
+            name_calls(&mut explain.statement);
+            ControlFlow::Continue(())
+        }
+        Statement::CopyTo(copy) => match &mut copy.source {
+            CopyToSource::Query(query) => query.visit(&mut Namer),
+            CopyToSource::Relation(_) => ControlFlow::Continue(()),
+        },
+        _ => ControlFlow::Continue(()),
+    };
+}
+
+struct Namer;
+
+impl VisitorMut for Namer {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, args, .. } = factor
+            && let Some(given) = args
+            && let [ObjectNamePart::Identifier(function_name)] = name.0.as_slice()
+            && let Some((function, _)) = function(&function_name.value)
+        {
+            let arguments: Vec<String> = given.args.iter().map(|arg| arg.to_string()).collect();
+            let call = format!("{function}({})", arguments.join(", "));
+            *name = ObjectName(vec![ObjectNamePart::Identifier(Ident::with_quote(
+                '"', call,
+            ))]);
+            *args = None;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A call of such a function.
+#[derive(Debug, PartialEq)]
+pub(super) struct Call {
+    pub(super) function: &'static str,
+    pub(super) reader: Reader,
+    pub(super) paths: Vec<String>,
+    options: Vec<(String, String)>,
+}
+
+impl Call {
+    /// Reads the name of a table; `None` where it is no call.
+    pub(super) fn parse(name: &str) -> Result<Option<Self>> {
+        let Some((function, reader)) = name.split_once('(').and_then(|(f, _)| function(f)) else {
+            return Ok(None);
+        };
+        let wrong = |what: String| Error::Statement(format!("{function}: {what}"));
+        let parsed = Parser::new(&GenericDialect)
+            .try_with_sql(name)
+            .and_then(|mut parser| parser.parse_expr());
+        let Ok(Expr::Function(ast::Function {
+            args: FunctionArguments::List(FunctionArgumentList { args, .. }),
+            ..
+        })) = parsed
+        else {
+            return Ok(None);
+        };
+        let mut call = Self {
+            function,
+            reader,
+            paths: vec![],
+            options: vec![],
+        };
+        for (at, argument) in args.into_iter().enumerate() {
+            match argument {
+                FunctionArg::Named { name, arg, .. } => call.option(&name, &arg)?,
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::BinaryOp { left, op, right }))
+                    if op == BinaryOperator::Eq =>
+                {
+                    let Expr::Identifier(name) = *left else {
+                        return Err(wrong(format!(
+                            "expected the name of an option, found {left}"
+                        )));
+                    };
+                    call.option(&name, &FunctionArgExpr::Expr(*right))?;
+                }
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) if at == 0 => {
+                    call.paths = paths(&expr).ok_or_else(|| {
+                        wrong(format!("expected a path or a list of paths, found {expr}"))
+                    })?;
+                }
+                other => {
+                    return Err(wrong(format!(
+                        "expected an option by its name, as name := value, found {other}"
+                    )));
+                }
+            }
+        }
+        match call.paths.is_empty() {
+            false => Ok(Some(call)),
+            true => Err(wrong("expected a path, as in 'places.geojson'".into())),
+        }
+    }
+
+    fn option(&mut self, name: &Ident, value: &FunctionArgExpr) -> Result<()> {
+        let FunctionArgExpr::Expr(Expr::Value(value)) = value else {
+            return Err(Error::Statement(format!(
+                "{}: expected a value for {name}, found {value}",
+                self.function
+            )));
+        };
+        let value = match &value.value {
+            Value::SingleQuotedString(text) | Value::DoubleQuotedString(text) => text.clone(),
+            Value::Null => return Ok(()),
+            other => other.to_string(),
+        };
+        self.options.push((name.value.to_ascii_lowercase(), value));
+        Ok(())
+    }
+
+    /// Takes the value of an option, by any of its names.
+    pub(super) fn take(&mut self, names: &[&str]) -> Option<String> {
+        let at = self
+            .options
+            .iter()
+            .position(|(name, _)| names.contains(&name.as_str()))?;
+        Some(self.options.remove(at).1)
+    }
+
+    /// As [`Call::take`], for a value that is not a text.
+    pub(super) fn take_parsed<T: std::str::FromStr>(
+        &mut self,
+        names: &[&str],
+        wanted: &str,
+    ) -> Result<Option<T>> {
+        let Some(text) = self.take(names) else {
+            return Ok(None);
+        };
+        text.parse().map(Some).map_err(|_| {
+            Error::Statement(format!(
+                "{}: {} must be {wanted}, not '{text}'",
+                self.function,
+                names.first().copied().unwrap_or_default()
+            ))
+        })
+    }
+
+    /// That no option is left.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] with the options that there are.
+    pub(super) fn no_more(&self, known: &[&str]) -> Result<()> {
+        let Some((name, _)) = self.options.first() else {
+            return Ok(());
+        };
+        let known = match known {
+            [] => "it has none".to_owned(),
+            known => format!("it has {}", known.join(", ")),
+        };
+        Err(Error::Statement(format!(
+            "{} has no option {name}, or it is given twice: {known}",
+            self.function
+        )))
+    }
+}
+
+/// A text, or a list of them.
+fn paths(expr: &Expr) -> Option<Vec<String>> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(path) => Some(vec![path.clone()]),
+            _ => None,
+        },
+        Expr::Array(list) => {
+            let paths = list.elem.iter().map(paths).collect::<Option<Vec<_>>>()?;
+            Some(paths.concat())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use datafusion::sql::parser::DFParserBuilder;
+
+    use super::*;
+
+    fn named(sql: &str) -> String {
+        let mut statements = DFParserBuilder::new(sql)
+            .build()
+            .unwrap()
+            .parse_statements()
+            .unwrap();
+        let mut statement = statements.pop_front().unwrap();
+        name_calls(&mut statement);
+        statement.to_string()
+    }
+
+    #[test]
+    fn calls_become_names() {
+        let sql = named(
+            "SELECT * FROM read_GPKG('a''b.gpkg', layer := 'x') r JOIN generate_series(1, 2) ON true",
+        );
+        assert!(
+            sql.contains(
+                "FROM \"read_gpkg('a''b.gpkg', layer := 'x')\" r JOIN generate_series(1, 2)"
+            ),
+            "{sql}"
+        );
+        assert!(named("EXPLAIN SELECT 1 FROM st_read('x')").contains("\"st_read('x')\""));
+    }
+
+    #[test]
+    fn arguments_in_every_notation() {
+        for text in [
+            "read_csv(['a.csv', 'b.csv'], delim := ';', header => true, x = 'lon')",
+            "read_csv(['a.csv', 'b.csv'], header := true, x => 'lon', sep := ';')",
+        ] {
+            let mut call = Call::parse(text).unwrap().unwrap();
+            assert_eq!((call.reader, call.paths.len()), (Reader::Csv, 2));
+            assert_eq!(call.take(&["delim", "sep"]).unwrap(), ";");
+            assert_eq!(
+                call.take_parsed(&["header"], "true or false").unwrap(),
+                Some(true)
+            );
+            assert!(
+                call.no_more(&["x"])
+                    .unwrap_err()
+                    .to_string()
+                    .contains("it has x")
+            );
+            assert_eq!(call.take(&["x"]).unwrap(), "lon");
+            call.no_more(&[]).unwrap();
+        }
+        assert!(Call::parse("places.csv").unwrap().is_none());
+        assert!(Call::parse("read_csv(1)").is_err());
+        assert!(Call::parse("read_csv()").is_err());
+        assert!(Call::parse("read_csv('a', 'b')").is_err());
+    }
+}
