@@ -200,6 +200,7 @@ impl Schedule<'_> {
         let mut racers: Vec<Racer> = vec![];
         let mut worker_kills = self.rng.random_range(1..8);
         let mut driver_kills = self.rng.random_range(1..4);
+        let mut failures = 0;
         let mut next_driver_kill = Instant::now() + self.pause(50, 1500);
         loop {
             tokio::time::sleep(self.pause(10, 150)).await;
@@ -208,6 +209,11 @@ impl Schedule<'_> {
                     break;
                 }
                 self.check_failure(&mut driver, status).await?;
+                // A machine that is busy with other things may miss a time limit, but not every time.
+                failures += 1;
+                if failures > 3 {
+                    return Err(format!("resumed {failures} times: {status}").into());
+                }
                 // Once is enough.
                 self.trouble.give_up = false;
                 driver = self.resume().spawn()?;
@@ -352,7 +358,7 @@ impl Schedule<'_> {
         if let Some(mut stderr) = driver.stderr.take() {
             stderr.read_to_string(&mut said)?;
         }
-        if !self.trouble.give_up || status.code() != Some(3) || !said.contains("job resume") {
+        if status.code() != Some(3) || !said.contains("job resume") {
             return Err(format!("{status}: {said}").into());
         }
         let there = self.server.list("out", &self.id).await?;

@@ -3,19 +3,31 @@
 
 use super::ended::explain_exit;
 use super::finding::Symptom;
-use super::{Finding, Severity, gather};
+use super::{Cause, Finding, Severity, gather};
+use crate::job::RunnerKind;
 use crate::plan::StageKind;
 use crate::task::AttemptReport;
 
+/// What to do about memory where nothing but options of this machine can help.
+const MORE_MEMORY: &str = "`geoflow job resume` with more --memory-limit, or fewer --workers that share it; --memory-cap lets the fragments \
+     that need more have it by themselves";
+
 /// The causes of attempts that failed. `done` are the fragments that succeeded later.
-pub fn diagnose_attempts(attempts: &[AttemptReport], done: &[(StageKind, String)]) -> Vec<Finding> {
+pub fn diagnose_attempts(
+    attempts: &[AttemptReport],
+    done: &[(StageKind, String)],
+    runner: RunnerKind,
+) -> Vec<Finding> {
     let symptoms = attempts.iter().map(|attempt| {
         let statistics = &attempt.statistics;
         let peak = Some(statistics.peak_memory).filter(|peak| *peak > 0);
         let code = i32::from(attempt.exit_code);
         let said = attempt.message.trim();
-        let (cause, explanation, remedy) =
+        let (cause, explanation, mut remedy) =
             explain_exit(code, "", said, statistics.memory_limit, peak);
+        if cause == Cause::OutOfMemory && runner == RunnerKind::Local {
+            remedy = MORE_MEMORY.into();
+        }
         let overcome = done
             .iter()
             .any(|(stage, id)| *stage == attempt.stage && *id == attempt.fragment);
@@ -39,7 +51,6 @@ pub fn diagnose_attempts(attempts: &[AttemptReport], done: &[(StageKind, String)
 mod tests {
     use super::*;
     use crate::TaskExit;
-    use crate::diagnose::Cause;
     use crate::task::TaskStatistics;
 
     #[test]
@@ -58,7 +69,16 @@ mod tests {
             attempt("1", TaskExit::BadConfiguration),
             attempt("2", TaskExit::OutOfMemory),
         ];
-        let found = diagnose_attempts(&attempts, &[(StageKind::Parts, "1".into())]);
+        let found = diagnose_attempts(
+            &attempts,
+            &[(StageKind::Parts, "1".into())],
+            RunnerKind::Local,
+        );
+        assert!(
+            found[0].remedy.contains("--memory-limit"),
+            "{}",
+            found[0].remedy
+        );
         let found: Vec<_> = found
             .iter()
             .map(|finding| (finding.severity, finding.cause, finding.fragments.join(",")))

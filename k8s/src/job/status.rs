@@ -9,6 +9,7 @@ use super::submit::Job;
 use super::{Heartbeat, RunnerKind};
 use crate::commit::{read_success, settle};
 use crate::plan::StageKind;
+use crate::task::host;
 
 /// A driver that has been silent for longer is taken to be gone.
 const SILENCE: i64 = 20;
@@ -155,6 +156,36 @@ pub async fn status(job: &Job, registry: &dyn ObjectStoreRegistry) -> Result<Job
 }
 
 fn is_alive(heartbeat: &Heartbeat) -> bool {
+    // On this machine one need not wait to know.
+    let processes = std::path::Path::new("/proc");
+    if heartbeat.host == host()
+        && processes.join("self").exists()
+        && !processes.join(heartbeat.pid.to_string()).exists()
+    {
+        return false;
+    }
     let at = DateTime::parse_from_rfc3339(&heartbeat.at);
     at.is_ok_and(|at| (Utc::now() - at.with_timezone(&Utc)).num_seconds() < SILENCE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_that_has_ended_is_not_alive() {
+        let beat = |pid: u32, host: String, seconds: i64| Heartbeat {
+            pid,
+            host,
+            at: (Utc::now() - chrono::Duration::seconds(seconds)).to_rfc3339(),
+            running: vec![],
+            retries: 0,
+            failure: None,
+        };
+        assert!(is_alive(&beat(std::process::id(), host(), 1)));
+        assert!(!is_alive(&beat(std::process::id(), host(), 60)));
+        // Larger than any process of Linux.
+        assert!(!is_alive(&beat(u32::MAX, host(), 1)));
+        assert!(is_alive(&beat(u32::MAX, "elsewhere".into(), 1)));
+    }
 }

@@ -223,16 +223,28 @@ impl Driver<'_> {
                     let ended = ended.map_err(|e| Error::Internal(format!("a worker: {e}")))?;
                     self.running.remove(&ended.task.fragment.id);
                     self.keep_log(kind, &ended).await;
-                    queue.extend(self.after(stage, kind, ended, events).await?);
+                    let next = self.after(stage, kind, ended, events).await?;
+                    // Those that were cut finer go first: where that does not help, it shows soon.
+                    match next.iter().any(|task| task.failures == 0) {
+                        true => next.into_iter().rev().for_each(|task| queue.push_front(task)),
+                        false => queue.extend(next),
+                    }
                 }
                 _ = ticks.tick() => {
-                    if is_cancelled(&self.job.folder).await? {
-                        return Err(Error::Environment {
-                            message: format!("the job {} was cancelled", self.job.record.id),
-                            retryable: false,
-                        });
+                    match is_cancelled(&self.job.folder).await {
+                        Ok(true) => {
+                            return Err(Error::Environment {
+                                message: format!("the job {} was cancelled", self.job.record.id),
+                                retryable: false,
+                            });
+                        }
+                        Ok(false) => {}
+                        // A store that does not answer for a while is no reason to stop workers that work.
+                        Err(error) => tracing::warn!("{error}"),
                     }
-                    self.beat(None).await?;
+                    if let Err(error) = self.beat(None).await {
+                        tracing::warn!("{error}");
+                    }
                 }
             }
         }

@@ -549,3 +549,50 @@ async fn a_table_of_partitions_grows() -> Result<()> {
     );
     Ok(())
 }
+
+/// Parts that a filter excludes are not opened, so that it does not matter what has become of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_of_parts_prunes() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let line = dir.path().join("line.parquet");
+    let sql = format!(
+        "COPY (SELECT value AS id, ST_Point(CAST(value AS DOUBLE) / 100, 0) AS geometry FROM generate_series(0, 3599)) \
+         TO '{}' OPTIONS ('format.max_row_group_size' '50')",
+        line.display()
+    );
+    session()?.sql(&sql).await?.collect().await?;
+    let sql = format!("SELECT * FROM '{}'", line.display());
+    let (session, job) = job(&sql, dir.path(), "o", 36).await?;
+    run_all(&session, &job, &mut StdRng::seed_from_u64(1)).await?;
+    let out = dir.path().join("o");
+    let success = std::fs::read_to_string(out.join("_SUCCESS"))?;
+    let success: serde_json::Value = serde_json::from_str(&success)?;
+    assert_eq!(success["geometry"], "geometry");
+    let parts = success["parts"].as_array().ok_or("no parts")?;
+    assert!(parts.len() > 32, "{}", parts.len());
+    // The first is opened for the columns of all.
+    let mut spoiled = 0;
+    for part in &parts[1..] {
+        if part["bounds"][0].as_f64().ok_or("no bounds")? > 5.0 {
+            let file = out.join(part["file"].as_str().ok_or("no file")?);
+            let size = usize::try_from(part["bytes"].as_u64().ok_or("no size")?)?;
+            std::fs::write(file, vec![0; size])?;
+            spoiled += 1;
+        }
+    }
+    assert!(spoiled > 20, "{spoiled}");
+    let table = format!("'{}/'", out.display());
+    let near = "ST_Intersects(geometry, ST_GeomFromText('POLYGON((1 -1, 2 -1, 2 1, 1 1, 1 -1))'))";
+    let found = rows(&format!("SELECT id FROM {table} WHERE {near}")).await?;
+    assert_eq!(found.len(), 101);
+    let found = rows(&format!("SELECT count(*) FROM {table}")).await?;
+    assert_eq!(found, ["3600"]);
+    // Without the index they are missed.
+    std::fs::remove_file(out.join("_SUCCESS"))?;
+    assert!(
+        rows(&format!("SELECT count(*) FROM {table}"))
+            .await
+            .is_err()
+    );
+    Ok(())
+}

@@ -34,7 +34,7 @@ async fn run_inner(args: &DiagnoseArgs, printer: &Printer) -> Result<()> {
     }
     if findings.is_empty() && status.phase != Phase::Done {
         let attempts = job.folder.attempts().await.map_err(|e| from_engine(&e))?;
-        findings = diagnose_attempts(&attempts, &status_done(&job).await?);
+        findings = diagnose_attempts(&attempts, &status_done(&job).await?, job.record.runner);
     }
     if status.phase == Phase::Done && status.rows == 0 {
         let registry = place::registry();
