@@ -20,7 +20,9 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(settings: &Settings) -> Result<Self> {
         check_temp_dir(settings)?;
-        let mut builder = SessionBuilder::new().threads(settings.threads);
+        let mut builder = SessionBuilder::new()
+            .threads(settings.threads)
+            .object_stores(settings.stores.clone());
         if let Some(bytes) = settings.memory_limit {
             builder = builder.memory_limit(bytes);
         }

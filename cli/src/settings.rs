@@ -3,6 +3,8 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use geoflow_sql::object_store::StoreOptions;
+
 use crate::args::{ColorChoice, ErrorFormat, GlobalArgs};
 
 /// The global options, resolved.
@@ -14,6 +16,7 @@ pub(crate) struct Settings {
     /// In bytes; `None` is no limit.
     pub(crate) memory_limit: Option<usize>,
     pub(crate) temp_dir: Option<PathBuf>,
+    pub(crate) stores: StoreOptions,
     pub(crate) verbose: u8,
     pub(crate) speech: Speech,
 }
@@ -36,6 +39,7 @@ impl Settings {
                 .map_or(1, std::num::NonZeroUsize::get),
             memory_limit: args.memory_limit,
             temp_dir: args.temp_dir,
+            stores: args.stores.into(),
             verbose: args.verbose,
             speech: Speech {
                 quiet: args.quiet,

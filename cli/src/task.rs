@@ -86,7 +86,9 @@ fn execute(
         .enable_all()
         .build()
         .map_err(cannot_start)?;
-    let mut builder = SessionBuilder::new().threads(request.threads);
+    let mut builder = SessionBuilder::new()
+        .threads(request.threads)
+        .object_stores(settings.stores.clone());
     if let Some(bytes) = memory {
         builder = builder.memory_limit((bytes as f64 * POOL_SHARE) as usize);
     }

@@ -3,7 +3,7 @@
 //! It knows geometry columns ([`geometry`]), predicates over them ([`predicate`]), the spatial
 //! join ([`join`]), coordinate reference systems ([`crs`]), GeoParquet ([`geoparquet`]) and other
 //! formats ([`formats`]), how space is
-//! ordered and cut ([`tiling`]) and the settings that all of these obey ([`options`]).
+//! ordered and cut ([`tiling`]), what object stores need ([`store`]) and the settings that all of these obey ([`options`]).
 //! It knows nothing of SQL text, clusters or terminals: it never prints, reads no environment
 //! variables and starts no runtime of its own.
 
@@ -18,6 +18,7 @@ pub mod options;
 pub mod overlay;
 pub mod predicate;
 pub mod processing;
+pub mod store;
 pub mod tiling;
 
 pub use error::{Error, ErrorKind, Result};

@@ -30,7 +30,7 @@ use crate::join::{
 };
 use crate::labels::{GeometryRule, GeometryTypes, Notices, bare_function, hide_labels};
 use crate::list_aggregates::ListAggregates;
-use crate::object_store::LazyObjectStoreRegistry;
+use crate::object_store::{LazyObjectStoreRegistry, StoreOptions};
 use crate::operators::SpatialOperators;
 use crate::show;
 use crate::split::SplitRule;
@@ -47,6 +47,7 @@ pub struct SessionBuilder {
     memory_limit: Option<usize>,
     temp_dir: Option<PathBuf>,
     batch_size: Option<usize>,
+    stores: StoreOptions,
 }
 
 impl SessionBuilder {
@@ -83,6 +84,13 @@ impl SessionBuilder {
         self
     }
 
+    /// How object stores are reached, where not as the environment says.
+    #[must_use]
+    pub fn object_stores(mut self, stores: StoreOptions) -> Self {
+        self.stores = stores;
+        self
+    }
+
     /// Builds the session.
     ///
     /// # Errors
@@ -98,8 +106,9 @@ impl SessionBuilder {
             config = config.with_batch_size(rows);
         }
 
-        let mut runtime = RuntimeEnvBuilder::new()
-            .with_object_store_registry(Arc::new(LazyObjectStoreRegistry::from_env()));
+        let mut runtime = RuntimeEnvBuilder::new().with_object_store_registry(Arc::new(
+            LazyObjectStoreRegistry::from_env_and(&self.stores),
+        ));
         if let Some(bytes) = self.memory_limit {
             let named =
                 std::num::NonZeroUsize::new(NAMED_CONSUMERS).unwrap_or(std::num::NonZeroUsize::MIN);

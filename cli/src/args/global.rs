@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::StoreArgs;
 use super::memory_size::parse_memory_size;
 
 /// Options that every command takes.
@@ -48,6 +49,9 @@ pub(crate) struct GlobalArgs {
         value_name = "FORMAT"
     )]
     pub(crate) error_format: ErrorFormat,
+
+    #[command(flatten)]
+    pub(crate) stores: StoreArgs,
 }
 
 /// When to use colour.

@@ -8,6 +8,7 @@ mod job;
 mod kubernetes;
 mod memory_size;
 mod query;
+mod stores;
 mod task;
 mod validate;
 
@@ -21,6 +22,7 @@ pub(crate) use job::{
 };
 pub(crate) use kubernetes::{ClusterArgs, DryRun, KubernetesArgs};
 pub(crate) use query::{MaxRows, QueryArgs};
+pub(crate) use stores::StoreArgs;
 pub(crate) use task::TaskArgs;
 pub(crate) use validate::ValidateArgs;
 

@@ -8,6 +8,7 @@ use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use datafusion::parquet::errors::ParquetError;
 use datafusion::sql::sqlparser::parser::ParserError;
+use geoflow_engine::store::explain_unnamed;
 use geoflow_engine::{Error as EngineError, ErrorKind};
 use object_store::Error as StoreError;
 use tokio::task::JoinError;
@@ -88,24 +89,10 @@ fn from_parquet(error: &ParquetError) -> Box<Failure> {
 }
 
 fn from_store(error: &StoreError) -> Box<Failure> {
-    const CREDENTIALS: &str =
-        "check the credentials (AWS_*, GOOGLE_*, AZURE_* variables) and their rights";
     match error {
-        StoreError::NotFound { path, .. } => Failure::user(format!("\"{path}\" does not exist")),
-        StoreError::PermissionDenied { path, .. } => {
-            Failure::environment(format!("permission denied for \"{path}\"")).with_hint(CREDENTIALS)
-        }
-        StoreError::Unauthenticated { path, .. } => {
-            Failure::environment(format!("not authenticated for \"{path}\"")).with_hint(CREDENTIALS)
-        }
-        StoreError::InvalidPath { .. } | StoreError::UnknownConfigurationKey { .. } => {
-            Failure::user(error.to_string())
-        }
-        StoreError::NotSupported { .. } => Failure::environment(with_causes(error))
-            .with_hint("a web server must answer range requests for its files to be read"),
+        StoreError::UnknownConfigurationKey { .. } => Failure::user(error.to_string()),
         StoreError::JoinError { source } => from_join(source),
-        other => Failure::environment(with_causes(other))
-            .with_hint("check the endpoint and the network; a second try may help"),
+        other => from_engine(&explain_unnamed(other)),
     }
 }
 

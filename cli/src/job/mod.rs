@@ -16,6 +16,7 @@ use crate::settings::Settings;
 
 /// Runs a command on jobs.
 pub(crate) async fn run(command: JobCommand, settings: &Settings, printer: &Printer) -> Result<()> {
+    place::set_stores(&settings.stores);
     match command {
         JobCommand::Plan(args) => plan::run(&args, settings, printer).await,
         JobCommand::Submit(args) => submit::submit(&args, settings, printer).await,

@@ -1,11 +1,12 @@
 //! Where the records of jobs are.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use geoflow_k8s::Plan;
 use geoflow_k8s::job::Job;
 use geoflow_k8s::storage::Folder;
-use geoflow_sql::object_store::LazyObjectStoreRegistry;
+use geoflow_sql::object_store::{LazyObjectStoreRegistry, StoreOptions};
 
 use crate::args::{JobsPlace, OneJob};
 use crate::error::{Failure, Result, from_engine};
@@ -13,9 +14,17 @@ use crate::error::{Failure, Result, from_engine};
 /// Says where the record of a job is that is not in the folder where one would look for it.
 const ELSEWHERE: &str = "elsewhere.json";
 
-/// The object stores, by the environment.
+/// The object stores, by the command line and the environment.
 pub(super) fn registry() -> LazyObjectStoreRegistry {
-    LazyObjectStoreRegistry::from_env()
+    LazyObjectStoreRegistry::from_env_and(STORES.get().unwrap_or(&StoreOptions::default()))
+}
+
+/// What the command line says of object stores: it holds for the whole process.
+static STORES: OnceLock<StoreOptions> = OnceLock::new();
+
+/// Remembers what the command line says of object stores.
+pub(super) fn set_stores(stores: &StoreOptions) {
+    STORES.get_or_init(|| stores.clone());
 }
 
 pub(super) fn open(location: &str) -> Result<Folder> {

@@ -44,7 +44,9 @@ pub(super) fn shown(url: &str) -> &str {
 
 /// The session of a driver: it plans and does not run.
 pub(super) fn session(settings: &Settings) -> Result<geoflow_sql::Session> {
-    let builder = SessionBuilder::new().threads(settings.threads);
+    let builder = SessionBuilder::new()
+        .threads(settings.threads)
+        .object_stores(settings.stores.clone());
     builder.build().map_err(|e| from_datafusion(&e))
 }
 

@@ -155,6 +155,7 @@ fn options(args: &LocalArgs, settings: &Settings) -> Result<LocalOptions> {
             program,
             threads: (settings.threads / workers).max(1),
             temp_dir: settings.temp_dir.clone(),
+            variables: settings.stores.variables(),
         },
         memory,
         memory_cap: args.memory_cap.map(|bytes| bytes as u64),

@@ -16,11 +16,11 @@ use crate::{answer, query};
 const ROWS: usize = 200_000;
 const ROW_GROUP: usize = 4_000;
 
-/// Points from x = 0 to 100 in this order, with a payload.
-fn write_points(path: &Path) -> Result<()> {
+/// `rows` points from x = 0 to 100 in this order, with a payload.
+pub(crate) fn write_points(path: &Path, rows: usize) -> Result<()> {
     let point = |i: usize| {
         let mut wkb = vec![1, 1, 0, 0, 0];
-        wkb.extend((i as f64 * 100.0 / ROWS as f64).to_le_bytes());
+        wkb.extend((i as f64 * 100.0 / rows as f64).to_le_bytes());
         wkb.extend((i as f64 * 7.31).sin().abs().to_le_bytes());
         wkb
     };
@@ -30,9 +30,9 @@ fn write_points(path: &Path) -> Result<()> {
     ]));
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Float64Array::from_iter_values(
-            (0..ROWS).map(|i| (i as f64).sin()),
+            (0..rows).map(|i| (i as f64).sin()),
         )),
-        Arc::new(BinaryArray::from_iter_values((0..ROWS).map(point))),
+        Arc::new(BinaryArray::from_iter_values((0..rows).map(point))),
     ];
     let options = WriteOptions {
         row_group_rows: ROW_GROUP,
@@ -58,7 +58,7 @@ impl Lab {
     async fn start(folder: &Path) -> Result<Self> {
         let server = Server::start().await?;
         let file = folder.join("points.parquet");
-        write_points(&file)?;
+        write_points(&file, ROWS)?;
         server.upload(&file, "layers", "points.parquet").await?;
         Ok(Self {
             proxy: Proxy::start(server.port()).await?,

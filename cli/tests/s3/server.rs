@@ -83,7 +83,7 @@ impl Server {
             .args(["-master.telemetry=false", "-master.volumeSizeLimitMB=64"])
             .arg(format!("-volume.port={}", ports.volume[0]))
             .arg(format!("-volume.port.grpc={}", ports.volume[1]))
-            .arg("-volume.max=20")
+            .arg("-volume.max=100")
             .arg(format!("-filer.port={}", ports.filer[0]))
             .arg(format!("-filer.port.grpc={}", ports.filer[1]))
             .arg(format!(

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use datafusion::datasource::physical_plan::parquet::metadata::CachedParquetMetaData;
 use datafusion::error::DataFusionError;
 use datafusion::execution::cache::cache_manager::{CachedFileMetadataEntry, FileMetadataCache};
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore};
 use parquet::DecodeResult;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
@@ -51,12 +51,12 @@ pub async fn read_footer(
     }
     let hint = size_hint.unwrap_or(DEFAULT_TAIL) as u64;
     let start = size.saturating_sub(hint.max(FOOTER));
-    let tail = store.get_range(&object.location, start..size).await?;
+    let tail = read_range(store, object, start..size).await?;
     if let Err(damage) = check_tail(&tail, size) {
         let head = if start == 0 {
             tail.slice(..tail.len().min(16))
         } else {
-            store.get_range(&object.location, 0..size.min(16)).await?
+            read_range(store, object, 0..size.min(16)).await?
         };
         return Err(Error::Data(describe(&file(), size, &head, &tail, damage)).into());
     }
@@ -77,13 +77,29 @@ pub async fn read_footer(
     Ok(footer)
 }
 
+/// By `get_ranges`, which stores over a network read steadily.
+async fn read_range(
+    store: &Arc<dyn ObjectStore>,
+    object: &ObjectMeta,
+    range: std::ops::Range<u64>,
+) -> Result<Bytes, DataFusionError> {
+    let mut read = store.get_ranges(&object.location, &[range]).await?;
+    read.pop()
+        .ok_or_else(|| Error::Internal("a range was read and is not there".into()).into())
+}
+
 /// The footer of `object` if it is in the cache, and still the object's.
 pub(super) fn cached(
     cache: &FileMetadataCache,
     object: &ObjectMeta,
 ) -> Option<Arc<ParquetMetaData>> {
     let entry = cache.get(&object.location)?;
-    if !entry.is_valid_for(object) {
+    // Within a second a file may be written twice; its ETag tells.
+    let same_tag = match (&entry.meta.e_tag, &object.e_tag) {
+        (Some(known), Some(now)) => known == now,
+        _ => true,
+    };
+    if !entry.is_valid_for(object) || !same_tag {
         return None;
     }
     let parquet: &CachedParquetMetaData = entry.file_metadata.as_any().downcast_ref()?;

@@ -8,10 +8,11 @@ use arrow::datatypes::Schema;
 use bytes::Bytes;
 use futures::stream::{FuturesUnordered, StreamExt};
 use object_store::path::Path;
-use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
 use parking_lot::Mutex;
 
 use super::{ParallelWriter, WriteOptions, WriteSummary, display_location};
+use crate::store::explain_object_store_error;
 use crate::{Error, Result};
 
 /// Size of the parts of an upload. Stores take 10,000 of them: files of up to 160 GB.
@@ -35,9 +36,10 @@ pub(super) struct OutputFile {
 }
 
 impl OutputFile {
+    /// `replaced` is what is at the path already.
     pub(super) fn try_new(
         store: &Arc<dyn ObjectStore>,
-        path: Path,
+        (path, replaced): (Path, Option<ObjectMeta>),
         schema: &Schema,
         options: &WriteOptions,
         threads: usize,
@@ -49,8 +51,10 @@ impl OutputFile {
             upload: Upload {
                 store: Arc::clone(store),
                 path,
+                replaced,
                 multipart: None,
                 parts: FuturesUnordered::new(),
+                bytes: 0,
             },
         })
     }
@@ -100,27 +104,30 @@ impl OutputFile {
             Ok(summary)
         }
         .await;
-        if done.is_err() {
-            upload.abort().await;
+        match done {
+            Ok(summary) => Ok(summary),
+            Err(error) => Err(upload.give_up(error).await),
         }
-        done
     }
 
-    /// Leaves nothing behind.
-    pub(super) async fn abort(self) {
+    /// Leaves nothing behind. An error names what it had to leave.
+    pub(super) async fn abort(self) -> std::result::Result<(), String> {
         let Self {
             writer, mut upload, ..
         } = self;
         drop(writer);
-        upload.abort().await;
+        upload.abort().await
     }
 }
 
 struct Upload {
     store: Arc<dyn ObjectStore>,
     path: Path,
+    replaced: Option<ObjectMeta>,
     multipart: Option<Box<dyn MultipartUpload>>,
     parts: FuturesUnordered<object_store::UploadPart>,
+    /// Bytes that were sent or are on their way.
+    bytes: u64,
 }
 
 impl Upload {
@@ -132,6 +139,7 @@ impl Upload {
         while self.parts.len() >= PARTS_AT_ONCE {
             self.wait().await?;
         }
+        self.bytes += part.len() as u64;
         if let Some(multipart) = &mut self.multipart {
             self.parts.push(multipart.put_part(part.into()));
         }
@@ -152,8 +160,12 @@ impl Upload {
     async fn finish(&mut self, buffer: &Buffer) -> Result<()> {
         let rest = buffer.take();
         if self.multipart.is_none() && rest.len() <= PART {
+            self.bytes = rest.len() as u64;
             let put = self.store.put(&self.path, PutPayload::from(rest)).await;
-            return put.map(drop).map_err(|e| self.failed(&e));
+            return match put {
+                Err(error) if !self.is_there().await => Err(self.failed(&error)),
+                _ => Ok(()),
+            };
         }
         self.put(rest).await?;
         while !self.parts.is_empty() {
@@ -161,7 +173,9 @@ impl Upload {
         }
         if let Some(mut multipart) = self.multipart.take() {
             let completed = multipart.complete().await;
-            if let Err(error) = completed {
+            if let Err(error) = completed
+                && !self.is_there().await
+            {
                 self.multipart = Some(multipart);
                 return Err(self.failed(&error));
             }
@@ -169,41 +183,69 @@ impl Upload {
         Ok(())
     }
 
-    async fn abort(&mut self) {
+    /// Whether the file is there after all: of a request whose answer was lost nobody knows whether it
+    /// was carried out, and a second attempt to complete an upload finds none.
+    async fn is_there(&mut self) -> bool {
+        let Ok(found) = self.store.head(&self.path).await else {
+            return false;
+        };
+        let is_new = match &self.replaced {
+            None => true,
+            Some(before) => before.e_tag.is_some() && before.e_tag != found.e_tag,
+        };
+        is_new && found.size == self.bytes
+    }
+
+    /// Removes what was sent. An error names what could not be removed.
+    async fn abort(&mut self) -> std::result::Result<(), String> {
         self.parts.clear();
-        if let Some(mut multipart) = self.multipart.take() {
-            // The first error is the one to tell.
-            drop(multipart.abort().await);
+        let file = || display_location(self.store.as_ref(), &self.path);
+        if let Some(mut multipart) = self.multipart.take()
+            && let Err(error) = multipart.abort().await
+            && !matches!(error, object_store::Error::NotFound { .. })
+        {
+            return Err(format!(
+                "parts of an unfinished upload of {} could not be removed; no reader sees them, but they are paid for until the upload is aborted",
+                file()
+            ));
+        }
+        // A request that failed may have been carried out, or be carried out yet.
+        if self.bytes > 0
+            && self.replaced.is_none()
+            && let Err(error) = self.store.delete(&self.path).await
+            && !matches!(error, object_store::Error::NotFound { .. })
+        {
+            return Err(format!("{} could not be removed and may be there", file()));
+        }
+        Ok(())
+    }
+
+    /// After `error`: removes what was sent, and says what could not be.
+    async fn give_up(&mut self, error: Error) -> Error {
+        match (self.abort().await, error) {
+            (Err(left), Error::Environment { message, retryable }) => Error::Environment {
+                message: format!("{message}; {left}"),
+                retryable,
+            },
+            (_, error) => error,
         }
     }
 
     fn failed(&self, error: &object_store::Error) -> Error {
         let file = display_location(self.store.as_ref(), &self.path);
-        let full = source_io(error).map(std::io::Error::kind);
-        if full == Some(std::io::ErrorKind::StorageFull) {
-            return Error::Environment {
-                message: format!(
-                    "{file} could not be written: the disk is full. Make room and write again"
-                ),
-                retryable: false,
-            };
-        }
-        Error::Environment {
-            message: format!("{file} could not be written: {error}"),
-            retryable: true,
+        match explain_object_store_error(error, &file) {
+            // Nothing needs to be there before a file is written but what holds it.
+            Error::Statement(_) if matches!(error, object_store::Error::NotFound { .. }) => {
+                Error::Environment {
+                    message: format!(
+                        "{file} could not be written: the bucket, or the upload, is not there any more"
+                    ),
+                    retryable: true,
+                }
+            }
+            other => other,
         }
     }
-}
-
-fn source_io(error: &object_store::Error) -> Option<&std::io::Error> {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = source {
-        if let Some(io) = error.downcast_ref() {
-            return Some(io);
-        }
-        source = error.source();
-    }
-    None
 }
 
 /// What the writer has encoded and the upload has not yet taken.

@@ -22,7 +22,7 @@ use datafusion::physical_plan::metrics::{
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType};
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use super::output_file::OutputFile;
 use super::output_options::Existing;
@@ -30,6 +30,7 @@ use super::output_path::{FileNames, part, partition_folder, unique_prefix};
 use super::write_plan::WritePlan;
 use super::{OutputOptions, WriteOptions, display_location};
 use crate::Error;
+use crate::store::explain_object_store_error;
 
 /// The value of DataFusion's `max_row_group_size` that means that nobody set it.
 const DATAFUSION_ROW_GROUP: usize = 1024 * 1024;
@@ -172,12 +173,13 @@ impl DataSink for GeoParquetSink {
         let url = self.url()?;
         let base = url.prefix().clone();
         let folder = self.is_folder()?;
-        let replaced = self.check_existing(&store, &base, folder).await?;
+        let (replaced, before) = self.check_existing(&store, &base, folder).await?;
         let mut output = Output {
             sink: self,
             store: Arc::clone(&store),
             context,
             base,
+            before,
             folder,
             write: self.fitted(context),
             prefix: match context.session_config().get_extension::<FileNames>() {
@@ -201,21 +203,19 @@ impl DataSink for GeoParquetSink {
 }
 
 impl GeoParquetSink {
-    /// The files that the new ones replace.
+    /// The files to remove when the new ones are there, and the one that a new one takes the place of.
     async fn check_existing(
         &self,
         store: &Arc<dyn ObjectStore>,
         base: &Path,
         folder: bool,
-    ) -> Result<Vec<Path>> {
+    ) -> Result<(Vec<Path>, Option<ObjectMeta>)> {
         let existing = self.existing();
         let shown = &self.config.original_url;
         if !folder {
             return match (store.head(base).await, existing) {
-                (Err(object_store::Error::NotFound { .. }), _) | (Ok(_), Existing::Overwrite) => {
-                    // A file that is put in place of another replaces it.
-                    Ok(vec![])
-                }
+                (Err(object_store::Error::NotFound { .. }), _) => Ok((vec![], None)),
+                (Ok(before), Existing::Overwrite) => Ok((vec![], Some(before))),
                 (Ok(_), Existing::Refuse) => Err(Error::Statement(format!(
                     "{shown} exists already: OPTIONS (overwrite 'true') replaces it"
                 ))
@@ -225,16 +225,17 @@ impl GeoParquetSink {
                     shown.trim_end_matches(".parquet")
                 ))
                 .into()),
-                (Err(error), _) => Err(error.into()),
+                (Err(error), _) => Err(explain_object_store_error(&error, shown).into()),
             };
         }
         if existing == Existing::Append {
-            return Ok(vec![]);
+            return Ok((vec![], None));
         }
         let suffix = format!(".{}", self.config.file_extension);
         let mut listed = store.list(Some(base));
         let mut found = vec![];
-        while let Some(object) = listed.try_next().await? {
+        let explain = |error| explain_object_store_error(&error, shown);
+        while let Some(object) = listed.try_next().await.map_err(explain)? {
             if object.location.as_ref().ends_with(&suffix) {
                 found.push(object.location);
                 if existing == Existing::Refuse {
@@ -249,7 +250,7 @@ impl GeoParquetSink {
                 display_location(store.as_ref(), file)
             ))
             .into()),
-            _ => Ok(found),
+            _ => Ok((found, None)),
         }
     }
 
@@ -293,6 +294,8 @@ struct Output<'a> {
     store: Arc<dyn ObjectStore>,
     context: &'a Arc<TaskContext>,
     base: Path,
+    /// The file that a single new one takes the place of.
+    before: Option<ObjectMeta>,
     folder: bool,
     write: WriteOptions,
     /// What the names of all files begin with.
@@ -409,6 +412,7 @@ impl Output<'_> {
     }
 
     fn open(&mut self, partition: Vec<(String, Option<String>)>) -> Result<()> {
+        let before = self.before.take();
         let path = match self.folder {
             false => self.base.clone(),
             true => {
@@ -422,8 +426,13 @@ impl Output<'_> {
             }
         };
         let threads = self.context.session_config().target_partitions();
-        let mut file =
-            OutputFile::try_new(&self.store, path, &self.sink.schema, &self.write, threads)?;
+        let mut file = OutputFile::try_new(
+            &self.store,
+            (path, before),
+            &self.sink.schema,
+            &self.write,
+            threads,
+        )?;
         file.count_from(self.rows);
         self.open = Some(Open { file, partition });
         Ok(())
@@ -445,28 +454,38 @@ impl Output<'_> {
 
     /// Removes what a failed write has completed, and says so.
     async fn clean(&mut self, error: DataFusionError) -> DataFusionError {
-        if let Some(open) = self.open.take() {
-            open.file.abort().await;
-        }
-        // One file that failed was never there.
-        if self.done.is_empty() {
-            return error;
+        let mut said = vec![];
+        if let Some(open) = self.open.take()
+            && let Err(left) = open.file.abort().await
+        {
+            said.push(left);
         }
         let (store, done) = (Arc::clone(&self.store), std::mem::take(&mut self.done));
         let mut left = vec![];
         for path in &done {
-            if store.delete(path).await.is_err() {
-                left.push(display_location(store.as_ref(), path));
+            match store.delete(path).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(_) => left.push(display_location(store.as_ref(), path)),
             }
         }
-        let removed = done.len() - left.len();
-        let mut said = format!("{removed} files that were complete have been removed again");
+        // One file that failed was never there.
+        match done.len() - left.len() {
+            0 => {}
+            1 => said.push("the file that was complete has been removed again".to_owned()),
+            n => said.push(format!(
+                "{n} files that were complete have been removed again"
+            )),
+        }
         if !left.is_empty() {
-            said.push_str(&format!(
-                "; these could not be and are still there: {}",
+            said.push(format!(
+                "these could not be removed and are still there: {}",
                 left.join(", ")
             ));
         }
+        if said.is_empty() {
+            return error;
+        }
+        let said = said.join("; ");
         error.context(said)
     }
 }

@@ -20,6 +20,8 @@ pub struct WorkerOptions {
     pub threads: usize,
     /// Where each spills to.
     pub temp_dir: Option<PathBuf>,
+    /// Variables that are set, or unset, beside those of this process.
+    pub variables: Vec<(&'static str, Option<String>)>,
 }
 
 /// How far a process is.
@@ -88,6 +90,12 @@ pub(super) async fn run(
     }
     if let Some(dir) = &options.temp_dir {
         command.arg("--temp-dir").arg(dir);
+    }
+    for (name, value) in &options.variables {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
     }
     tracing::debug!(
         "{} fragment {}: {command:?}",

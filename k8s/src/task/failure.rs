@@ -1,8 +1,8 @@
 //! Why a task fails, and whether it is worth another try.
 
 use datafusion::error::DataFusionError;
+use geoflow_engine::store::{explain_datafusion_error, explain_unnamed};
 use geoflow_engine::{Error, ErrorKind};
-use geoflow_sql::object_store::{explain_datafusion_error, explain_object_store_error};
 
 use crate::TaskExit;
 use crate::plan::PlanError;
@@ -98,13 +98,7 @@ fn find_own(error: &DataFusionError) -> Option<TaskFailure> {
             return Some(TaskFailure::new(exit, message));
         }
         if let Some(store) = error.downcast_ref::<object_store::Error>() {
-            let path = match store {
-                object_store::Error::NotFound { path, .. }
-                | object_store::Error::PermissionDenied { path, .. }
-                | object_store::Error::Unauthenticated { path, .. } => path.clone(),
-                _ => "the object store".to_owned(),
-            };
-            return Some(explain_object_store_error(store, &path).into());
+            return Some(explain_unnamed(store).into());
         }
         if let Some(inner) = error.downcast_ref::<DataFusionError>()
             && let DataFusionError::Shared(shared) = inner

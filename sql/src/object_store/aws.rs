@@ -7,19 +7,27 @@ use object_store::ObjectStore;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use url::Url;
 
+use super::aws_profile::Profile;
 use super::variables::Variables;
-use super::{bucket, client_options, not_built, probe, retry};
+use super::{Patience, bucket, not_built, probe};
+
+/// A pair that is only whole together.
+const KEYS: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 
 /// Endpoints in the order of their precedence.
 const ENDPOINTS: [&str; 3] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"];
 
-pub(super) fn build(url: &Url, variables: &Variables) -> Result<Arc<dyn ObjectStore>, Error> {
+pub(super) fn build(
+    url: &Url,
+    variables: &Variables,
+    patience: &Patience,
+) -> Result<Arc<dyn ObjectStore>, Error> {
     let bucket = bucket(url)?;
     let endpoint = ENDPOINTS.iter().find_map(|name| variables.get(name));
     // Client options first: AWS_ALLOW_HTTP, AWS_TIMEOUT and the like may change them.
     let mut builder = AmazonS3Builder::new()
-        .with_client_options(client_options())
-        .with_retry(retry());
+        .with_client_options(patience.client_options())
+        .with_retry(patience.retry());
     for (key, value) in variables.options("AWS_") {
         if let Ok(key) = key.parse::<AmazonS3ConfigKey>() {
             builder = builder.with_config(key, value);
@@ -34,7 +42,7 @@ pub(super) fn build(url: &Url, variables: &Variables) -> Result<Arc<dyn ObjectSt
         if !endpoint.contains("://") {
             return Err(Error::Environment {
                 message: format!(
-                    "{url} cannot be opened: the endpoint \"{endpoint}\" has no scheme: set AWS_ENDPOINT_URL to http://... or https://..."
+                    "{url} cannot be opened: the endpoint \"{endpoint}\" has no scheme: write http://... or https://..."
                 ),
                 retryable: false,
             });
@@ -45,8 +53,12 @@ pub(super) fn build(url: &Url, variables: &Variables) -> Result<Arc<dyn ObjectSt
             builder = builder.with_allow_http(true);
         }
     }
-    check_credentials(url, variables)?;
-    if let Some(profile) = super::aws_profile::credentials(variables) {
+    let profile = super::aws_profile::profile(variables)?;
+    let by_profile = profile.as_ref().is_some_and(Profile::has_credentials);
+    if !by_profile || variables.any(&KEYS) {
+        check_credentials(url, variables)?;
+    }
+    if let Some(profile) = profile {
         builder = profile.apply(builder, variables);
     }
     builder
@@ -84,14 +96,14 @@ fn check_credentials(url: &Url, variables: &Variables) -> Result<(), Error> {
             "AWS_CONTAINER_CREDENTIALS_FULL_URI",
             "AWS_METADATA_ENDPOINT",
         ]);
-    if role || super::aws_profile::credentials(variables).is_some() {
+    if role {
         return Ok(());
     }
     if !variables.is_true("AWS_EC2_METADATA_DISABLED") && probe::has_metadata_service() {
         return Ok(());
     }
     Err(missing(
-        "there are no AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, \
-         or AWS_SKIP_SIGNATURE=true for a public bucket (for a server of your own, AWS_ENDPOINT_URL as well)",
+        "there are no AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give --s3-profile, \
+         or --s3-anonymous for a public bucket (for a server of your own, --s3-endpoint as well)",
     ))
 }

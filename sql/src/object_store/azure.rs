@@ -8,13 +8,17 @@ use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use url::Url;
 
 use super::variables::Variables;
-use super::{bucket, client_options, not_built, probe, retry};
+use super::{Patience, bucket, not_built, probe};
 
-pub(super) fn build(url: &Url, variables: &Variables) -> Result<Arc<dyn ObjectStore>, Error> {
+pub(super) fn build(
+    url: &Url,
+    variables: &Variables,
+    patience: &Patience,
+) -> Result<Arc<dyn ObjectStore>, Error> {
     let host = bucket(url)?;
     let mut builder = MicrosoftAzureBuilder::new()
-        .with_client_options(client_options())
-        .with_retry(retry());
+        .with_client_options(patience.client_options())
+        .with_retry(patience.retry());
     for (key, value) in variables.options("AZURE_") {
         if let Ok(key) = key.parse::<AzureConfigKey>() {
             builder = builder.with_config(key, value);

@@ -8,16 +8,20 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use url::Url;
 
 use super::variables::Variables;
-use super::{bucket, client_options, not_built, probe, retry};
+use super::{Patience, bucket, not_built, probe};
 
 /// Where `gcloud auth application-default login` puts its credentials, under the home folder.
 const DEFAULT_CREDENTIALS: &str = ".config/gcloud/application_default_credentials.json";
 
-pub(super) fn build(url: &Url, variables: &Variables) -> Result<Arc<dyn ObjectStore>, Error> {
+pub(super) fn build(
+    url: &Url,
+    variables: &Variables,
+    patience: &Patience,
+) -> Result<Arc<dyn ObjectStore>, Error> {
     let bucket = bucket(url)?;
     let mut builder = GoogleCloudStorageBuilder::new()
-        .with_client_options(client_options())
-        .with_retry(retry());
+        .with_client_options(patience.client_options())
+        .with_retry(patience.retry());
     for (key, value) in variables.options("GOOGLE_") {
         if let Ok(key) = key.parse::<GoogleConfigKey>() {
             builder = builder.with_config(key, value);
@@ -26,7 +30,7 @@ pub(super) fn build(url: &Url, variables: &Variables) -> Result<Arc<dyn ObjectSt
     if let Some(base) = variables.get("GOOGLE_BASE_URL")
         && base.starts_with("http://")
     {
-        builder = builder.with_client_options(client_options().with_allow_http(true));
+        builder = builder.with_client_options(patience.client_options().with_allow_http(true));
     }
     check_credentials(url, variables)?;
     builder

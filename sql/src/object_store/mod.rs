@@ -6,14 +6,14 @@
 //!                     AWS_*, GOOGLE_*, AZURE_* ───┴──> built, kept
 //! ```
 //!
-//! Credentials, regions and endpoints come from the standard environment variables. They are never
-//! shown: neither in messages nor by `Debug`.
+//! Credentials, regions and endpoints come from the standard environment variables, and what is no secret
+//! from [`StoreOptions`] as well. Secrets are never shown: neither in messages nor by `Debug`.
 
 mod aws;
 mod aws_profile;
 mod azure;
-mod explain;
 mod gcs;
+mod options;
 mod probe;
 mod variables;
 
@@ -25,13 +25,15 @@ use std::time::Duration;
 use datafusion::error::Result;
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use geoflow_engine::Error;
+use geoflow_engine::store::{SteadyStore, without_secrets};
 use object_store::http::HttpBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 use parking_lot::RwLock;
 use url::Url;
 
-pub use explain::{explain_datafusion_error, explain_object_store_error};
+pub use geoflow_engine::store::{explain_datafusion_error, explain_object_store_error};
+pub use options::StoreOptions;
 use variables::Variables;
 
 /// Makes object stores for `s3`, `s3a`, `gs`, `gcs`, `az`, `azure`, `abfs`, `abfss`, `http` and
@@ -44,11 +46,21 @@ pub struct LazyObjectStoreRegistry {
 impl LazyObjectStoreRegistry {
     /// Takes credentials and endpoints from the environment of the process, as it is now.
     pub fn from_env() -> Self {
-        Self::with_variables(
-            std::env::vars_os().filter_map(|(key, value)| {
-                Some((key.into_string().ok()?, value.into_string().ok()?))
-            }),
-        )
+        Self::from_env_and(&StoreOptions::default())
+    }
+
+    /// As [`LazyObjectStoreRegistry::from_env`], but `options` go before the environment.
+    pub fn from_env_and(options: &StoreOptions) -> Self {
+        let mut variables: HashMap<String, String> = std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        for (name, value) in options.variables() {
+            match value {
+                Some(value) => variables.insert(name.to_owned(), value),
+                None => variables.remove(name),
+            };
+        }
+        Self::with_variables(variables)
     }
 
     /// Takes credentials and endpoints from the given variables instead.
@@ -61,15 +73,17 @@ impl LazyObjectStoreRegistry {
     }
 
     fn build(&self, url: &Url) -> Result<Arc<dyn ObjectStore>, Error> {
-        match url.scheme() {
-            "s3" | "s3a" => aws::build(url, &self.variables),
-            "gs" | "gcs" => gcs::build(url, &self.variables),
-            "az" | "azure" | "abfs" | "abfss" => azure::build(url, &self.variables),
-            "http" | "https" => http(url),
+        let patience = Patience::of(&self.variables)?;
+        let store = match url.scheme() {
+            "s3" | "s3a" => aws::build(url, &self.variables, &patience),
+            "gs" | "gcs" => gcs::build(url, &self.variables, &patience),
+            "az" | "azure" | "abfs" | "abfss" => azure::build(url, &self.variables, &patience),
+            "http" | "https" => http(url, &patience),
             other => Err(Error::Statement(format!(
                 "{url}: \"{other}://\" is not supported: use a local path, s3://, gs://, az:// or https://"
             ))),
-        }
+        }?;
+        Ok(Arc::new(SteadyStore::new(store)))
     }
 }
 
@@ -115,30 +129,62 @@ fn key(url: &Url) -> String {
     url[..url::Position::BeforePath].to_ascii_lowercase()
 }
 
-fn http(url: &Url) -> Result<Arc<dyn ObjectStore>, Error> {
+fn http(url: &Url, patience: &Patience) -> Result<Arc<dyn ObjectStore>, Error> {
     let origin = &url[..url::Position::BeforePath];
     HttpBuilder::new()
         .with_url(origin)
-        .with_client_options(client_options().with_allow_http(true))
-        .with_retry(retry())
+        .with_client_options(patience.client_options().with_allow_http(true))
+        .with_retry(patience.retry())
         .build()
         .map(|store| Arc::new(store) as Arc<dyn ObjectStore>)
         .map_err(|e| not_built(url, &e))
 }
 
-/// A person waits for the answer: an endpoint that is not there is told in seconds.
-fn retry() -> RetryConfig {
-    RetryConfig {
-        max_retries: 5,
-        retry_timeout: Duration::from_secs(60),
-        ..Default::default()
-    }
+/// How long a server is waited for.
+struct Patience {
+    timeout: Duration,
+    retries: usize,
 }
 
-fn client_options() -> ClientOptions {
-    ClientOptions::new()
-        .with_connect_timeout(Duration::from_secs(5))
-        .with_timeout(Duration::from_secs(60))
+impl Patience {
+    /// As the variables say. A person waits for the answer: without them an endpoint that is not there is
+    /// told in seconds.
+    fn of(variables: &Variables) -> Result<Self, Error> {
+        let wrong = |name: &str, value: &str, wanted: &str| {
+            Error::Statement(format!("{name} is \"{value}\", it must be {wanted}"))
+        };
+        let timeout = match variables.get(options::TIMEOUT) {
+            None => Duration::from_secs(30),
+            Some(value) => value
+                .parse()
+                .ok()
+                .filter(|seconds| *seconds > 0.0)
+                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+                .ok_or_else(|| wrong(options::TIMEOUT, value, "a number of seconds"))?,
+        };
+        let retries = match variables.get(options::RETRIES) {
+            None => 8,
+            Some(value) => value
+                .parse()
+                .map_err(|_| wrong(options::RETRIES, value, "a whole number"))?,
+        };
+        Ok(Self { timeout, retries })
+    }
+
+    fn retry(&self) -> RetryConfig {
+        RetryConfig {
+            max_retries: self.retries,
+            // An answer that never came may be waited for once more, and again.
+            retry_timeout: Duration::from_secs(120).max(self.timeout * 4),
+            ..Default::default()
+        }
+    }
+
+    fn client_options(&self) -> ClientOptions {
+        ClientOptions::new()
+            .with_connect_timeout(Duration::from_secs(5).min(self.timeout))
+            .with_timeout(self.timeout)
+    }
 }
 
 /// The bucket or container of a URL.
@@ -157,7 +203,7 @@ fn not_built(url: &Url, error: &object_store::Error) -> Error {
     Error::Environment {
         message: format!(
             "{url} cannot be opened: {}",
-            explain::without_secrets(&error.to_string())
+            without_secrets(&error.to_string())
         ),
         retryable: false,
     }
@@ -229,6 +275,30 @@ mod tests {
         ] {
             let error = get(&registry(&variables), url).unwrap_err().to_string();
             assert!(error.contains(url) && error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn options_go_before_the_environment() {
+        let options = StoreOptions {
+            s3_profile: Some("lab".into()),
+            timeout: Some(Duration::from_millis(1500)),
+            ..StoreOptions::default()
+        };
+        let variables = options.variables();
+        assert!(variables.contains(&("AWS_PROFILE", Some("lab".into()))));
+        assert!(variables.contains(&("AWS_ACCESS_KEY_ID", None)));
+        assert!(variables.contains(&("GEOFLOW_STORE_TIMEOUT", Some("1.5".into()))));
+        for (value, ok) in [
+            ("1.5", true),
+            ("0", false),
+            ("soon", false),
+            ("1e99", false),
+        ] {
+            let mut variables = KEYS.to_vec();
+            variables.push(("GEOFLOW_STORE_TIMEOUT", value));
+            let store = get(&registry(&variables), "s3://a/");
+            assert_eq!(store.is_ok(), ok, "{value}");
         }
     }
 
