@@ -8,7 +8,7 @@
 //!     └──> FileInfo: rows, bounds    └──> GeoParquetFormat: scans        (info, format)
 //!
 //!  BoundsFilter (rectangles of a join or a constant) ──> which row groups and pages a scan
-//!  reads                                                       (prune_*)
+//!  and rows a scan reads                                      (prune_*)
 //!
 //!  RecordBatches ──> GeoParquetWriter ──> geometry, covering, bounds, `geo`     (write_*)
 //!  plans ──> order, partitions ──> files, complete or not at all      (sink_*, output_*)
@@ -30,7 +30,9 @@ mod part_index;
 mod prune_access;
 mod prune_fields;
 mod prune_filter;
+mod prune_hint;
 mod prune_metrics;
+mod prune_rows;
 mod prune_scan;
 mod prune_source;
 mod prune_statistics;
@@ -59,7 +61,7 @@ pub use output_options::{Existing, OUTPUT_OPTIONS, OutputOptions};
 pub use output_path::FileNames;
 pub use part_index::PartIndex;
 pub use prune_filter::BoundsFilter;
-pub use prune_scan::{prune_fields, prune_scan};
+pub use prune_scan::{prune_by_predicate, prune_scan};
 pub use row_groups::{RowGroupSummary, summarize_row_groups};
 pub use schema::label_geometry;
 pub use split::cut_between_row_groups;

@@ -57,10 +57,11 @@ pub fn prune_scan(
     Ok(with_source(scan, source))
 }
 
-/// Lets a scan of Parquet files leave out what its predicate excludes by conditions on fields of structs,
-/// such as `bbox.xmin < 10`. `None` where there is nothing of the kind.
-pub fn prune_fields(scan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
-    let source = PruningSource::by_fields(file_scan(scan)?.file_source())?;
+/// Lets a scan of Parquet files leave out what its predicate excludes: by conditions on fields of structs,
+/// such as `bbox.xmin < 10`, row groups and pages; by spatial predicates rows, where that pays. `None`
+/// where there is nothing of the kind.
+pub fn prune_by_predicate(scan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
+    let source = PruningSource::by_predicate(file_scan(scan)?.file_source())?;
     with_source(scan, source)
 }
 

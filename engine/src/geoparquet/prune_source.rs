@@ -39,6 +39,7 @@ use super::prune_access::{Wanted, initial, narrow};
 use super::prune_fields::FieldRange;
 use super::prune_filter::BoundsFilter;
 use super::prune_metrics::PruneMetrics;
+use super::prune_rows::{RowPruning, has_spatial};
 
 /// A filter on one geometry column of a table.
 #[derive(Debug, Clone)]
@@ -70,9 +71,11 @@ impl PruningSource {
         Some(pruning)
     }
 
-    /// Prunes a source of Parquet files by what its predicate asks of fields, if it asks anything.
-    pub(super) fn by_fields(source: &Arc<dyn FileSource>) -> Option<Self> {
-        Self::plain(source).filter(|pruning| !pruning.fields.is_empty())
+    /// Prunes a source of Parquet files by what its predicate asks of fields and geometries, if it asks
+    /// anything.
+    pub(super) fn by_predicate(source: &Arc<dyn FileSource>) -> Option<Self> {
+        let spatial = source.filter().is_some_and(|p| has_spatial(&p));
+        Self::plain(source).filter(|pruning| spatial || !pruning.fields.is_empty())
     }
 
     fn plain(source: &Arc<dyn FileSource>) -> Option<Self> {
@@ -119,6 +122,8 @@ impl FileSource for PruningSource {
         let inner =
             self.inner
                 .create_morselizer(Arc::clone(&object_store), base_config, partition)?;
+        let rows = self.inner.downcast_ref::<ParquetSource>();
+        let rows = rows.and_then(|p| RowPruning::new(p, &object_store, base_config, partition));
         // The factory that the opener will use, and with it the same cache of footers.
         let readers = self
             .inner
@@ -131,6 +136,7 @@ impl FileSource for PruningSource {
             filters: self.filters.clone(),
             fields: self.fields.clone(),
             columns: self.columns(),
+            rows,
             readers,
             partition,
             metrics: PruneMetrics::new(self.metrics(), partition),
@@ -169,6 +175,9 @@ impl FileSource for PruningSource {
             .map(|ColumnFilter { column, filter }| format!("{column} overlaps {filter}"))
             .chain(self.fields.iter().map(ToString::to_string))
             .collect();
+        if filters.is_empty() {
+            return Ok(());
+        }
         let filters = filters.join(", ");
         match t {
             DisplayFormatType::TreeRender => writeln!(f, "bounds_filter={filters}"),
@@ -255,6 +264,7 @@ struct Pruner {
     fields: Vec<FieldRange>,
     /// Columns that are read.
     columns: Vec<String>,
+    rows: Option<RowPruning>,
     readers: Arc<dyn ParquetFileReaderFactory>,
     partition: usize,
     metrics: PruneMetrics,
@@ -305,7 +315,16 @@ impl Pruner {
             let range = file.range.as_ref();
             let asked = (wanted.as_slice(), self.fields.as_slice());
             match narrow(plan, &footer, asked, range, &self.columns, &self.metrics) {
-                Some(plan) => file = file.with_extension(plan),
+                Some(plan) => {
+                    let reader = match &self.rows {
+                        Some(rows) => rows.reader(&footer, &plan, &wanted, &self.columns)?,
+                        None => None,
+                    };
+                    file = file.with_extension(plan);
+                    if let Some(reader) = reader {
+                        return reader.plan_file(file);
+                    }
+                }
                 None => return Ok(Box::new(Nothing)),
             }
         }
@@ -330,7 +349,8 @@ impl MorselPlanner for FilePlanner {
         let Self { pruner, file } = *self;
         let wanted = pruner.wanted();
         // A selection of rows and an access plan exclude each other.
-        let nothing_known = wanted.is_empty() && pruner.fields.is_empty();
+        let asks_rows = pruner.rows.as_ref().is_some_and(RowPruning::asks);
+        let nothing_known = wanted.is_empty() && pruner.fields.is_empty() && !asks_rows;
         if nothing_known || file.extensions.get::<ParquetRowSelection>().is_some() {
             return pruner.inner.plan_file(*file)?.plan();
         }

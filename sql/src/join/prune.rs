@@ -9,7 +9,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::filter::FilterExec;
-use geoflow_engine::geoparquet::{BoundsFilter, prune_fields};
+use geoflow_engine::geoparquet::{BoundsFilter, prune_by_predicate};
 use geoflow_engine::join::{SpatialJoinExec, push_bounds};
 use geoflow_engine::options::GeoflowOptions;
 
@@ -47,7 +47,7 @@ impl PhysicalOptimizerRule for SpatialPruningRule {
                 } else if let Some(filter) = node.downcast_ref::<FilterExec>() {
                     below_filter(&node, filter)?
                 } else {
-                    prune_fields(&node)
+                    prune_by_predicate(&node)
                 };
             Ok(match pruned {
                 Some(pruned) => Transformed::yes(pruned),
