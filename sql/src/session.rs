@@ -40,6 +40,9 @@ use crate::{functions, headings};
 /// How many of the greatest memory users an out-of-memory message names.
 const NAMED_CONSUMERS: usize = 5;
 
+/// Bytes of footers that a session keeps at most.
+const FOOTERS: usize = 512 << 20;
+
 /// Builds a [`Session`]. Everything is optional.
 #[derive(Debug, Default, Clone)]
 pub struct SessionBuilder {
@@ -109,6 +112,11 @@ impl SessionBuilder {
         let mut runtime = RuntimeEnvBuilder::new().with_object_store_registry(Arc::new(
             LazyObjectStoreRegistry::from_env_and(&self.stores),
         ));
+        // Footers that do not fit are read again by each query: those of ten thousand files do.
+        let footers = self
+            .memory_limit
+            .map_or(FOOTERS, |limit| FOOTERS.min(limit / 8));
+        runtime = runtime.with_metadata_cache_limit(footers);
         if let Some(bytes) = self.memory_limit {
             let named =
                 std::num::NonZeroUsize::new(NAMED_CONSUMERS).unwrap_or(std::num::NonZeroUsize::MIN);

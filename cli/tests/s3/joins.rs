@@ -101,7 +101,7 @@ const ZONES: &str = "(SELECT name, ST_MakeEnvelope(x, 0, x + 1, 2) AS geometry
 
 fn join(kind: &str, zones: &str) -> String {
     format!(
-        "SELECT count(*) AS n, sum(p.payload) AS s FROM POINTS p {kind} JOIN {zones} z ON ST_Intersects(p.geometry, z.geometry)"
+        "SELECT count(*) AS n, round(sum(p.payload), 9) AS s FROM POINTS p {kind} JOIN {zones} z ON ST_Intersects(p.geometry, z.geometry)"
     )
 }
 

@@ -5,6 +5,7 @@ mod chaos;
 mod faults;
 mod joins;
 mod lossy;
+mod many;
 mod proxy;
 mod server;
 
