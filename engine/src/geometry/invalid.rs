@@ -95,6 +95,18 @@ impl InvalidPolicy {
         Ok(Some(invalid))
     }
 
+    /// Counts one value that could not even be read, if the policy is to go on without it, and says
+    /// whether it is. `example` describes the value.
+    pub fn sets_aside(&self, example: impl FnOnce() -> String) -> bool {
+        if self.is_lenient() && self.counts {
+            self.seen.record(1, example);
+            if let Some(metric) = &self.metric {
+                metric.add(1);
+            }
+        }
+        self.is_lenient()
+    }
+
     /// The same values, but NULL where they are invalid, if that is what the policy asks for or a
     /// function, which can leave out no row, is asked to skip them.
     ///

@@ -32,7 +32,12 @@ pub(crate) struct Arrangement {
 impl Arrangement {
     /// Cuts edges where they meet, and finds out what lies to their sides.
     pub(crate) fn new(edges: Vec<Edge>) -> Self {
-        let mut this = Self::connect(node(edges));
+        Self::of_noded(node(edges))
+    }
+
+    /// The same of edges that meet at their ends alone already.
+    pub(super) fn of_noded(edges: Vec<Edge>) -> Self {
+        let mut this = Self::connect(edges);
         this.wind();
         this
     }

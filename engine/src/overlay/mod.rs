@@ -27,18 +27,24 @@ mod arrangement;
 mod crossing;
 mod input;
 mod lines;
+mod linework;
 mod noding;
 mod operation;
 mod pairs;
 mod points;
 mod polygons;
+mod precision;
 mod shoot;
+mod simple;
 mod valid;
 
 #[cfg(test)]
 mod tests;
 
+pub use linework::{SplitError, build_area, collect_lines, node_lines, polygonize, split};
 pub use operation::{Operation, overlay, union_all};
+pub use precision::{Grid, on_grid};
+pub use simple::is_simple;
 pub use valid::{Invalid, invalid, make_valid};
 
 pub(crate) use arrangement::Arrangement;

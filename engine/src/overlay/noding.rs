@@ -13,6 +13,8 @@ use crate::predicate::orient::{Meet, compare, meet};
 const PATIENCE: usize = 12;
 /// Bits that a coordinate keeps in the first round of rounding.
 const BITS: i32 = 44;
+/// Far more than a grid has ever needed.
+const MOST_ROUNDS: usize = 200;
 
 /// Cuts edges where they meet. Edges of the same place become one; those that bound nothing and
 /// are part of no line are dropped.
@@ -36,6 +38,41 @@ pub(super) fn node(mut edges: Vec<Edge>) -> Vec<Edge> {
         merge(&mut edges);
     }
     edges
+}
+
+/// The same with all coordinates, those of crossings too, on a grid: `snap` finds the place on it.
+/// `None` where that does not come to an end.
+pub(super) fn node_on_grid(
+    mut edges: Vec<Edge>,
+    snap: impl Fn(Coord<f64>) -> Coord<f64>,
+) -> Option<Vec<Edge>> {
+    move_ends(&mut edges, &snap);
+    merge(&mut edges);
+    let mut cuts: Vec<(usize, Coord<f64>)> = vec![];
+    for _ in 0..MOST_ROUNDS {
+        cuts.clear();
+        for_each_pair(&edges, |i, j| {
+            let from = cuts.len();
+            meeting(&edges, i, j, &mut cuts);
+            // A crossing may come to lie at the end of an edge, which needs no cut then.
+            let mut at = from;
+            while at < cuts.len() {
+                let (k, p) = cuts[at];
+                cuts[at].1 = snap(p);
+                match [edges[k].low, edges[k].high].contains(&cuts[at].1) {
+                    true => _ = cuts.swap_remove(at),
+                    false => at += 1,
+                }
+            }
+        });
+        edges.iter_mut().for_each(|edge| edge.fresh = false);
+        if cuts.is_empty() {
+            return Some(edges);
+        }
+        cut(&mut edges, &mut cuts);
+        merge(&mut edges);
+    }
+    None
 }
 
 /// Where two edges are to be cut.
@@ -128,12 +165,16 @@ fn round_to(edges: &mut Vec<Edge>, bits: i32) {
     if !grid.is_normal() {
         return;
     }
-    let round = |c: Coord<f64>| Coord {
+    move_ends(edges, &|c: Coord<f64>| Coord {
         x: (c.x / grid).round() * grid,
         y: (c.y / grid).round() * grid,
-    };
+    });
+}
+
+/// Moves the ends of all edges; those without length then are dropped.
+fn move_ends(edges: &mut Vec<Edge>, place: &impl Fn(Coord<f64>) -> Coord<f64>) {
     for edge in edges.iter_mut() {
-        let (low, high) = (round(edge.low), round(edge.high));
+        let (low, high) = (place(edge.low), place(edge.high));
         edge.fresh = true;
         (edge.low, edge.high) = (low, high);
         if compare(low, high).is_gt() {

@@ -5,10 +5,22 @@ use geo_types::{Coord, LineString, Polygon};
 use super::Arrangement;
 use crate::predicate::orient::{compare, orient};
 
-/// A hole that no shell of its own walk holds, and its lowest vertex.
+/// A ring with a place: a hole that no shell of its own walk holds.
 struct Loose {
     ring: LineString<f64>,
+    /// Its lowest vertex.
     at: Coord<f64>,
+    /// A half-edge of its walk.
+    half: u32,
+}
+
+/// Polygons from walks around their borders.
+#[derive(Default)]
+struct Walks {
+    shells: Vec<Polygon<f64>>,
+    /// A half-edge of the walk around each.
+    halves: Vec<u32>,
+    holes: Vec<Loose>,
 }
 
 /// The polygons of all faces whose windings `keep` wants: shells clockwise, holes
@@ -20,19 +32,68 @@ pub(crate) fn trace_polygons(
     let count = arrangement.edges.len() as u32 * 2;
     let kept: Vec<bool> = (0..count).map(|h| keep(arrangement.left(h))).collect();
     let border = |h: u32| kept[h as usize] && !kept[h as usize ^ 1];
+    let mut walks = walk(arrangement, border);
+    match walks.shells.as_mut_slice() {
+        [only] => walks
+            .holes
+            .into_iter()
+            .for_each(|hole| only.interiors_push(hole.ring)),
+        shells => place_holes(shells, walks.holes, |_, _| true),
+    }
+    walks.shells
+}
 
+/// The faces themselves that the edges in `live` bound, each a polygon, with a half-edge that has it
+/// on its left. No live edge may have the same face on both sides.
+pub(super) fn trace_faces(arrangement: &Arrangement, live: &[bool]) -> Vec<(Polygon<f64>, u32)> {
+    let mut walks = walk(arrangement, |h| live[h as usize / 2]);
+    let component = components(arrangement, live);
+    // Within a component the walks know which hole is whose; the outer border of a component is a
+    // hole of what lies around it.
+    let of = |half: u32| component[arrangement.from(half)];
+    let halves = &walks.halves;
+    place_holes(&mut walks.shells, walks.holes, |shell, hole| {
+        of(halves[shell]) != of(hole)
+    });
+    walks.shells.into_iter().zip(walks.halves).collect()
+}
+
+/// A number for each node, the same for nodes that live edges connect.
+fn components(arrangement: &Arrangement, live: &[bool]) -> Vec<usize> {
+    let mut component = vec![usize::MAX; arrangement.nodes.len()];
+    let mut stack = vec![];
+    for start in 0..component.len() {
+        if component[start] != usize::MAX {
+            continue;
+        }
+        component[start] = start;
+        stack.push(start);
+        while let Some(node) = stack.pop() {
+            for half in arrangement.leaving(node) {
+                let to = arrangement.to(*half);
+                if live[*half as usize / 2] && component[to] == usize::MAX {
+                    component[to] = start;
+                    stack.push(to);
+                }
+            }
+        }
+    }
+    component
+}
+
+/// Walks around what half-edges that are a `border` have on their left. Where a walk comes back to a node,
+/// the loop is a ring of its own.
+fn walk(arrangement: &Arrangement, border: impl Fn(u32) -> bool) -> Walks {
+    let count = arrangement.edges.len() as u32 * 2;
     let mut seen = vec![false; count as usize];
-    let mut shells: Vec<Polygon<f64>> = vec![];
-    let mut loose: Vec<Loose> = vec![];
+    let mut walks = Walks::default();
     let mut place = vec![u32::MAX; arrangement.nodes.len()];
     let mut path: Vec<u32> = vec![];
     for start in 0..count {
         if seen[start as usize] || !border(start) {
             continue;
         }
-        // One walk around a face, with the face on the left. Where it comes back to a node, the
-        // loop is a ring of its own.
-        let mut shell: Option<LineString<f64>> = None;
+        let mut shell: Option<Loose> = None;
         let mut holes: Vec<Loose> = vec![];
         let mut half = start;
         loop {
@@ -47,10 +108,13 @@ pub(crate) fn trace_polygons(
                 }
                 let ring = &path[ring_start..];
                 match close(arrangement, ring) {
-                    (ring, _, true) if shell.is_none() => shell = Some(ring),
+                    (ring, true) if shell.is_none() => shell = Some(ring),
                     // Only rounding at the limit of doubles could make a second shell.
-                    (ring, _, true) => shells.push(Polygon::new(ring, vec![])),
-                    (ring, at, false) => holes.push(Loose { ring, at }),
+                    (ring, true) => {
+                        walks.halves.push(ring.half);
+                        walks.shells.push(Polygon::new(ring.ring, vec![]));
+                    }
+                    (ring, false) => holes.push(ring),
                 }
                 path.truncate(ring_start);
             }
@@ -66,40 +130,40 @@ pub(crate) fn trace_polygons(
         path.clear();
         match shell {
             Some(shell) => {
-                shells.push(Polygon::new(
-                    shell,
+                walks.halves.push(shell.half);
+                walks.shells.push(Polygon::new(
+                    shell.ring,
                     holes.into_iter().map(|h| h.ring).collect(),
                 ));
             }
-            None => loose.extend(holes),
+            None => walks.holes.extend(holes),
         }
     }
-    place_holes(&mut shells, loose);
-    shells
+    walks
 }
 
-/// The ring of a closed path of half-edges turned around, one of its vertices, and whether the
-/// path was counterclockwise: a shell.
-fn close(arrangement: &Arrangement, path: &[u32]) -> (LineString<f64>, Coord<f64>, bool) {
+/// The ring of a closed path of half-edges turned around, and whether the path was
+/// counterclockwise: a shell.
+fn close(arrangement: &Arrangement, path: &[u32]) -> (Loose, bool) {
     let node = |i: usize| arrangement.nodes[arrangement.from(path[i % path.len()])];
     let n = path.len();
     let lowest = (0..n)
         .min_by_key(|i| arrangement.from(path[*i]))
         .unwrap_or_default();
     let shell = orient(node(lowest + n - 1), node(lowest), node(lowest + 1)) > 0.0;
-    let ring = (0..=n).map(|i| node(lowest + n - i)).collect();
-    (LineString(ring), node(lowest), shell)
+    let ring = LineString((0..=n).map(|i| node(lowest + n - i)).collect());
+    let loose = Loose {
+        ring,
+        at: node(lowest),
+        half: path[lowest],
+    };
+    (loose, shell)
 }
 
-/// Puts every hole into the smallest shell that holds it.
-fn place_holes(shells: &mut [Polygon<f64>], holes: Vec<Loose>) {
+/// Puts every hole into the smallest shell that holds it and `may`: asked with the shell's number
+/// and a half-edge of the hole.
+fn place_holes(shells: &mut [Polygon<f64>], holes: Vec<Loose>, may: impl Fn(usize, u32) -> bool) {
     if holes.is_empty() {
-        return;
-    }
-    if let [only] = shells {
-        for hole in holes {
-            only.interiors_push(hole.ring);
-        }
         return;
     }
     struct Extent {
@@ -137,6 +201,7 @@ fn place_holes(shells: &mut [Polygon<f64>], holes: Vec<Loose>) {
                 && p.x <= e.high.x
                 && e.low.y <= p.y
                 && p.y <= e.high.y
+                && may(e.shell, hole.half)
                 && holds(&shells[e.shell].exterior().0, p)
         });
         if let Some(extent) = found {
