@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::builder::BinaryViewBuilder;
@@ -16,7 +17,7 @@ use datafusion::error::Result;
 use geo::Geometry;
 use geoflow_engine::Error;
 use geoflow_engine::crs::Crs;
-use geoflow_engine::geometry::{Bounds, GeometryArray, GeometryType, wkt_to_wkb};
+use geoflow_engine::geometry::{Bounds, GeometryArray, GeometryType, InvalidPolicy, wkt_to_wkb};
 
 use super::planning;
 
@@ -115,7 +116,10 @@ impl GeometryArg {
         let ty = match ty {
             Some(ty) => ty,
             None => {
-                values = text_to_wkb(&values, &place)?;
+                // Text that is read already is WKB by now.
+                if !matches!(values.data_type(), DataType::BinaryView) {
+                    values = text_to_wkb(&values, &place, None)?;
+                }
                 GeometryType::wkb(None)
             }
         };
@@ -208,6 +212,13 @@ impl GeometryArg {
             .ok_or_else(|| Error::Internal("the WKB of a NULL geometry was asked for".into()))
     }
 
+    /// The decoded values of some rows, without those that are NULL.
+    pub(super) fn all(&self, rows: Range<usize>) -> Result<Vec<Geometry<f64>>, Error> {
+        rows.filter(|row| !self.array.is_null(*row))
+            .map(|row| Ok(self.geometry(row)?.into_owned()))
+            .collect()
+    }
+
     /// The rectangle of a row that is not NULL.
     pub(super) fn bounds(&self, row: usize) -> Result<Bounds, Error> {
         self.array.bounds(self.at(row)).map_err(|e| self.placed(e))
@@ -218,8 +229,21 @@ fn broken(error: arrow::error::ArrowError) -> Error {
     Error::Internal(error.to_string())
 }
 
+/// The geometries of a column of WKT; NULL where they cannot be read, if a policy says so.
+pub(super) fn read_text(
+    values: &ArrayRef,
+    column: &str,
+    policy: Option<&InvalidPolicy>,
+) -> Result<ArrayRef, Error> {
+    text_to_wkb(values, &format!(" in column \"{column}\""), policy)
+}
+
 /// Text where a geometry is expected is WKT, as in PostGIS. NULL of no type stays NULL.
-fn text_to_wkb(values: &ArrayRef, place: &str) -> Result<ArrayRef, Error> {
+fn text_to_wkb(
+    values: &ArrayRef,
+    place: &str,
+    policy: Option<&InvalidPolicy>,
+) -> Result<ArrayRef, Error> {
     if values.data_type() == &DataType::Null {
         return cast(values, &DataType::BinaryView).map_err(broken);
     }
@@ -231,11 +255,17 @@ fn text_to_wkb(values: &ArrayRef, place: &str) -> Result<ArrayRef, Error> {
             None => all.append_null(),
             Some(value) => {
                 bytes.clear();
-                wkt_to_wkb(value, &mut bytes).map_err(|e| match place {
-                    "" => Error::Data(format!("invalid WKT {e}")),
-                    _ => Error::Data(format!("invalid WKT{place}, row {row} of its batch, {e}")),
-                })?;
-                all.try_append_value(&bytes).map_err(broken)?;
+                let read = wkt_to_wkb(value, &mut bytes).map_err(|e| match place {
+                    "" => format!("invalid WKT {e}"),
+                    _ => format!("invalid WKT{place}, row {row} of its batch, {e}"),
+                });
+                match read {
+                    Ok(_) => all.try_append_value(&bytes).map_err(broken)?,
+                    Err(e) if policy.is_some_and(|policy| policy.sets_aside(|| e.clone())) => {
+                        all.append_null();
+                    }
+                    Err(e) => return Err(Error::Data(e)),
+                }
             }
         }
     }

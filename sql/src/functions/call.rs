@@ -3,9 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::builder::{BinaryViewBuilder, StringViewBuilder};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array};
-use arrow::buffer::NullBuffer;
+use arrow::array::builder::{ArrayBuilder, BinaryViewBuilder, StringViewBuilder};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array, ListArray,
+};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{ScalarValue, internal_err};
@@ -16,7 +18,7 @@ use geoflow_engine::crs::Crs;
 use geoflow_engine::geometry::InvalidPolicy;
 use geoflow_engine::options::GeoflowOptions;
 
-use super::args::{Arg, GeometryArg};
+use super::args::{Arg, GeometryArg, read_text};
 use super::definition::{Evaluate, Function, Kind};
 use super::planning;
 
@@ -30,6 +32,8 @@ pub(super) struct Call<'a> {
     rows: usize,
     /// Rows without a NULL argument, `None` if that is all.
     valid: Option<NullBuffer>,
+    /// What becomes of invalid geometries.
+    policy: InvalidPolicy,
 }
 
 impl<'a> Call<'a> {
@@ -79,11 +83,14 @@ impl<'a> Call<'a> {
         let mut constants = Vec::with_capacity(args.args.len());
         let mut nulls = Vec::with_capacity(args.args.len());
         let mut valid = None;
+        let policy = InvalidPolicy::new(GeoflowOptions::of(&args.config_options));
         for ((parameter, value), field) in parameters.iter().zip(&args.args).zip(&args.arg_fields) {
             let (values, constant) = match value {
                 ColumnarValue::Array(values) => {
                     let values = match parameter.kind {
-                        Kind::Geometry | Kind::Binary => without_invalid(values, field, args)?,
+                        Kind::Geometry | Kind::Binary => {
+                            without_invalid(function, values, field, &policy)?
+                        }
                         _ => Arc::clone(values),
                     };
                     (values, false)
@@ -117,6 +124,7 @@ impl<'a> Call<'a> {
             nulls,
             rows: if scalar { 1 } else { args.number_rows },
             valid,
+            policy,
         })
     }
 
@@ -151,10 +159,6 @@ impl<'a> Call<'a> {
         }
     }
 
-    #[expect(
-        dead_code,
-        reason = "no function takes a list yet; planning and the walk do"
-    )]
     /// A list of geometries, by row: which of the values of the argument it holds.
     pub(super) fn geometries(
         &self,
@@ -245,6 +249,26 @@ impl<'a> Call<'a> {
             true => Error::Data(reason.to_string()),
             false => Error::Data(format!("row {row} of its batch: {reason}")),
         }
+    }
+
+    /// Whether a text was read, for the functions that read geometries: one that cannot be read is an error,
+    /// or NULL if that is what becomes of invalid geometries. A constant is always an error.
+    pub(super) fn read(
+        &self,
+        row: usize,
+        read: Result<(), impl std::fmt::Display>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, Error> {
+        let Err(reason) = read else {
+            return Ok(true);
+        };
+        let constants = self.constant.iter().all(|constant| *constant);
+        let error = self.invalid(row, reason);
+        if !constants && self.policy.sets_aside(|| error.to_string()) {
+            out.clear();
+            return Ok(false);
+        }
+        Err(error)
     }
 
     fn not_there(&self, i: usize) -> datafusion::error::DataFusionError {
@@ -346,9 +370,57 @@ impl<'a> Call<'a> {
         Ok(Arc::new(all.finish()))
     }
 
+    /// A column of lists: the closure appends the items of a value.
+    pub(super) fn lists<B: Items>(
+        &self,
+        mut items: B,
+        mut write: impl FnMut(usize, &mut B) -> Result<(), Error>,
+    ) -> Result<ArrayRef> {
+        let mut lengths = Vec::with_capacity(self.rows);
+        let mut nulls = Vec::with_capacity(self.rows);
+        let mut end = 0;
+        for row in 0..self.rows {
+            let valid = self.valid.as_ref().is_none_or(|valid| valid.is_valid(row));
+            if valid {
+                write(row, &mut items).map_err(|e| named(self.function, e))?;
+            }
+            nulls.push(valid);
+            lengths.push(items.count() - end);
+            end = items.count();
+        }
+        if i32::try_from(end).is_err() {
+            let many = format!("a batch has {end} items, more than its lists can hold");
+            return Err(self.named(Error::Data(many)).into());
+        }
+        let values = items.into_array()?;
+        let item = Arc::new(Field::new_list_field(values.data_type().clone(), true));
+        let offsets = OffsetBuffer::from_lengths(lengths);
+        let nulls = NullBuffer::from(nulls);
+        let lists = ListArray::try_new(item, offsets, values, Some(nulls))?;
+        Ok(Arc::new(lists))
+    }
+
     /// Puts the name of the function before an error of the engine.
     pub(super) fn named(&self, error: Error) -> Error {
         named(self.function, error)
+    }
+}
+
+/// The items of all lists of a column.
+pub(super) trait Items {
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// All of them.
+    fn into_array(self) -> Result<ArrayRef>;
+}
+
+impl<B: ArrayBuilder> Items for B {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn into_array(mut self) -> Result<ArrayRef> {
+        Ok(self.finish())
     }
 }
 
@@ -366,15 +438,18 @@ pub(crate) fn scalar_value(values: &ArrayRef) -> Result<ScalarValue> {
 }
 
 /// A column of geometries whose invalid values are NULL, where the settings ask for that.
-fn without_invalid(
+pub(super) fn without_invalid(
+    function: &Function,
     values: &ArrayRef,
     field: &Field,
-    args: &ScalarFunctionArgs,
+    policy: &InvalidPolicy,
 ) -> Result<ArrayRef> {
-    let policy = InvalidPolicy::new(GeoflowOptions::of(&args.config_options));
+    if !policy.is_lenient() {
+        return Ok(Arc::clone(values));
+    }
     Ok(match planning::geometry_type(field)? {
-        Some(ty) if policy.is_lenient() => policy.to_null(values, &ty, field.name())?,
-        _ => Arc::clone(values),
+        Some(ty) => policy.to_null(values, &ty, field.name())?,
+        None => read_text(values, field.name(), Some(policy)).map_err(|e| named(function, e))?,
     })
 }
 

@@ -129,7 +129,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// A point's longitude and latitude, `None` for EMPTY.
-fn lon_lat(
+pub(super) fn lon_lat(
     call: &Call<'_>,
     geometry: &GeometryArg,
     row: usize,
@@ -291,7 +291,7 @@ fn tile_envelope(call: &Call<'_>) -> Result<ArrayRef> {
     })
 }
 
-fn resolution(call: &Call<'_>, row: usize, value: i64) -> Result<Resolution, Error> {
+pub(super) fn resolution(call: &Call<'_>, row: usize, value: i64) -> Result<Resolution, Error> {
     u8::try_from(value)
         .ok()
         .and_then(|value| Resolution::try_from(value).ok())

@@ -10,7 +10,7 @@ use geoflow_engine::geometry::wkb_writer::{
 
 use super::call::Call;
 use super::definition::{
-    A, B, CrsRule, Evaluate::Scalar, Function, Kind, Parameter, Returns, SRID, parameter,
+    A, B, CrsRule, Evaluate::Scalar, Function, GEOMS, Kind, Parameter, Returns, SRID, parameter,
 };
 
 const X: Parameter = parameter("x", Kind::Number);
@@ -103,15 +103,24 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "ST_MakeLine",
         aliases: &[],
-        signatures: &[&[A, B]],
+        signatures: &[&[A, B], &[GEOMS]],
         returns: Returns::Geometry(CrsRule::Arguments),
-        about: "The line through the coordinates of two points, multipoints or lines, in this order. Z or M that only one of them has is 0 in the other.",
-        empty: "EMPTY adds no coordinates; fewer than two give LINESTRING EMPTY.",
-        examples: &[(
-            "ST_AsText(ST_MakeLine(ST_Point(0, 0), ST_Point(1, 2)))",
-            "LINESTRING(0 0,1 2)",
-        )],
-        evaluate: Scalar(line),
+        about: "The line through the coordinates of two points, multipoints or lines, or of those of a list, in this order. Z or M that only some of them have is 0 in the others.",
+        empty: "EMPTY adds no coordinates; fewer than two give LINESTRING EMPTY. NULL in a list is left out; a list of none gives NULL.",
+        examples: &[
+            (
+                "ST_AsText(ST_MakeLine(ST_Point(0, 0), ST_Point(1, 2)))",
+                "LINESTRING(0 0,1 2)",
+            ),
+            (
+                "ST_AsText(ST_MakeLine([ST_Point(0, 0), ST_Point(1, 2), ST_Point(3, 0)]))",
+                "LINESTRING(0 0,1 2,3 0)",
+            ),
+        ],
+        evaluate: Scalar(|call| match call.arity() {
+            1 => super::lists::line_list(call),
+            _ => line(call),
+        }),
     },
 ];
 

@@ -52,10 +52,6 @@ pub(super) enum Evaluate {
     /// A value for each row that depends on the rows of its window.
     Window(fn(PartitionEvaluatorArgs<'_>) -> Result<Box<dyn PartitionEvaluator>>),
     /// A table, in `FROM`.
-    #[expect(
-        dead_code,
-        reason = "no table function yet; the reference and the registry know them"
-    )]
     Table(fn() -> Arc<dyn TableFunctionImpl>),
     /// A condition of a join, which is planned and never evaluated.
     JoinCondition,
@@ -162,6 +158,8 @@ pub(super) const GEOM: Parameter = parameter("geom", Kind::Geometry);
 pub(super) const A: Parameter = parameter("a", Kind::Geometry);
 /// The second of two geometries.
 pub(super) const B: Parameter = parameter("b", Kind::Geometry);
+/// A list of geometries.
+pub(super) const GEOMS: Parameter = parameter("geoms", Kind::Geometries);
 /// An EPSG code.
 pub(super) const SRID: Parameter = parameter("srid", Kind::Integer);
 

@@ -137,8 +137,8 @@ fn from_ewkt(call: &Call<'_>) -> Result<ArrayRef> {
                 )),
             },
         };
-        wkt_to_wkb(wkt, out).map_err(|e| call.invalid(row, format!("invalid EWKT {e}")))?;
-        Ok(true)
+        let read = wkt_to_wkb(wkt, out).map_err(|e| format!("invalid EWKT {e}"));
+        call.read(row, read.map(|_| ()), out)
     })
 }
 

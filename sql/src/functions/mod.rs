@@ -17,6 +17,7 @@
 //! GeoArrow column, or text, which is read as WKT. Geometries are returned as WKB with the
 //! GeoArrow extension type and the CRS that follows from the arguments.
 
+mod a5;
 mod accessors;
 mod aggregates;
 mod areas;
@@ -26,13 +27,21 @@ mod cells;
 mod clusters;
 mod constructors;
 mod coordinates;
+mod covers;
 mod crs;
 mod definition;
 mod distances;
+mod dumps;
 mod extended;
+mod grids;
+mod hulls;
+mod lenient;
 mod linear;
+mod linework;
+mod lists;
 mod matrices;
 mod measures;
+mod mvt;
 mod nearest;
 mod overlay;
 mod pieces;
@@ -42,11 +51,13 @@ mod processing;
 mod reference;
 mod relate;
 mod shared_names;
+mod simplification;
 mod spheroid;
 mod structure;
 mod text;
 mod transform;
 mod trees;
+mod triangulations;
 mod udaf;
 mod udf;
 mod udwf;
@@ -65,6 +76,7 @@ pub use reference::{Peer, markdown};
 
 pub(crate) use call::scalar_value;
 use definition::Evaluate;
+pub(crate) use lenient::lenient;
 pub(crate) use planning::list_item;
 
 /// The definitions of all functions, by the heading of their family.
@@ -75,6 +87,7 @@ pub fn families() -> impl Iterator<Item = (&'static str, &'static [Function])> {
         ("Text and bytes with an SRID", extended::FUNCTIONS),
         ("What a geometry is made of", accessors::FUNCTIONS),
         ("Points, rings and parts", pieces::FUNCTIONS),
+        ("Parts as lists", dumps::FUNCTIONS),
         ("Relations of two geometries", predicates::FUNCTIONS),
         ("Matrices of two geometries", relate::FUNCTIONS),
         ("Stricter relations", matrices::FUNCTIONS),
@@ -84,13 +97,21 @@ pub fn families() -> impl Iterator<Item = (&'static str, &'static [Function])> {
         ("On the Earth", spheroid::FUNCTIONS),
         ("Geometries from geometries", processing::FUNCTIONS),
         ("Buffers and validity", areas::FUNCTIONS),
+        ("Hulls and circles", hulls::FUNCTIONS),
         ("Other coordinates", coordinates::FUNCTIONS),
         ("Other vertices and parts", structure::FUNCTIONS),
+        ("Fewer vertices", simplification::FUNCTIONS),
         ("Along lines", linear::FUNCTIONS),
         ("Set operations", overlay::FUNCTIONS),
+        ("Linework and areas", linework::FUNCTIONS),
+        ("Triangles and pieces", triangulations::FUNCTIONS),
+        ("Grids", grids::FUNCTIONS),
+        ("Vector tiles", mvt::FUNCTIONS),
         ("Aggregates", aggregates::FUNCTIONS),
         ("Clusters", clusters::FUNCTIONS),
         ("Cells", cells::FUNCTIONS),
+        ("Cells of H3 that cover", covers::FUNCTIONS),
+        ("Cells of A5", a5::FUNCTIONS),
         ("Coordinate reference systems", crs::FUNCTIONS),
         ("Coordinates into another system", transform::FUNCTIONS),
     ]
@@ -116,6 +137,22 @@ pub(crate) fn scalar_function(name: &str) -> Option<ScalarUDF> {
         .filter(|function| function.name.eq_ignore_ascii_case(name))
         .find_map(udf::SpatialUdf::new)
         .map(ScalarUDF::new_from_impl)
+}
+
+/// Whether a table function has this name, in any case.
+pub(crate) fn is_table(name: &str) -> bool {
+    named(name).any(|function| matches!(function.evaluate, Evaluate::Table(_)))
+}
+
+/// Whether a function of this name, in any case, returns a list of structs: PostGIS has a set of rows
+/// there.
+pub(crate) fn is_dump(name: &str) -> bool {
+    named(name).any(|function| matches!(function.returns, Returns::List(Returns::Struct(_))))
+}
+
+/// The functions of a name, in any case.
+fn named(name: &str) -> impl Iterator<Item = &'static Function> {
+    definitions().filter(move |function| function.names().any(|n| n.eq_ignore_ascii_case(name)))
 }
 
 /// Whether an aggregate is one of these.

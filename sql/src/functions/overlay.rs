@@ -9,7 +9,8 @@ use geoflow_engine::overlay::{Operation, overlay, union_all};
 
 use super::aggregates::{Part, collect};
 use super::call::Call;
-use super::definition::{A, B, CrsRule, Evaluate, Function, GEOM, Returns};
+use super::definition::{A, B, CrsRule, Evaluate, Function, GEOM, GEOMS, Returns};
+use super::lists::{collect_list, union_list};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
@@ -28,15 +29,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "ST_Union",
         aliases: &[],
-        signatures: &[&[A, B]],
+        signatures: &[&[A, B], &[GEOMS]],
         returns: Returns::Geometry(CrsRule::Arguments),
-        about: "What lies in a or b. Lines are cut where they meet. Z and M are dropped.",
-        empty: "Beside EMPTY the other argument is returned.",
+        about: "What lies in a or b, or in one at least of a list. Lines are cut where they meet. Z and M are dropped.",
+        empty: "Beside EMPTY the other argument is returned. NULL in a list is left out; a list of none gives NULL.",
         examples: &[(
             "ST_AsText(ST_Union('POINT(1 1)', 'POINT(2 2)'))",
             "MULTIPOINT((1 1),(2 2))",
         )],
-        evaluate: Evaluate::Scalar(|call| operate(call, Operation::Union)),
+        evaluate: Evaluate::Scalar(|call| match call.arity() {
+            1 => union_list(call),
+            _ => operate(call, Operation::Union),
+        }),
     },
     Function {
         name: "ST_Difference",
@@ -80,17 +84,20 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "ST_Collect",
         aliases: &[],
-        signatures: &[&[A, B]],
+        signatures: &[&[A, B], &[GEOMS]],
         returns: Returns::Geometry(CrsRule::Arguments),
-        about: "a and b as the parts of one geometry: a multi geometry of two points, lines or polygons, else a collection. Nothing is merged.",
+        about: "a and b, or those of a list, as the parts of one geometry: a multi geometry of points, lines or polygons, else a collection. Nothing is merged.",
         empty: "EMPTY stays a part.",
         examples: &[(
             "ST_AsText(ST_Collect('POINT(1 2)', 'POINT(3 4)'))",
             "MULTIPOINT((1 2),(3 4))",
         )],
         evaluate: Evaluate::ScalarOfNull(
-            "NULL is left out: the other argument is returned, NULL beside NULL.",
-            pair,
+            "NULL is left out: the other argument is returned, NULL beside NULL. A list without a geometry gives NULL.",
+            |call| match call.arity() {
+                1 => collect_list(call),
+                _ => pair(call),
+            },
         ),
     },
 ];
@@ -150,7 +157,7 @@ fn unary_union(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 /// Writes a result; an empty MULTIPOINT stands for POINT EMPTY.
-fn write(geometry: &Geometry<f64>, out: &mut Vec<u8>) {
+pub(super) fn write(geometry: &Geometry<f64>, out: &mut Vec<u8>) {
     match geometry {
         Geometry::MultiPoint(points) if points.0.is_empty() => {
             write_point(f64::NAN, f64::NAN, out);

@@ -5,6 +5,7 @@ use datafusion::error::Result;
 use geoflow_engine::geometry::wkb::WkbKind;
 use geoflow_engine::geometry::wkb_writer::Dimensions;
 use geoflow_engine::geometry::{Body, Ordinates, Tree};
+use geoflow_engine::overlay::is_simple;
 
 use super::call::Call;
 use super::definition::{CrsRule, Evaluate::Scalar, Function, GEOM, Kind, Returns, parameter};
@@ -134,6 +135,26 @@ pub(super) const FUNCTIONS: &[Function] = &[
         empty: "EMPTY is not closed.",
         examples: &[("ST_IsClosed('LINESTRING(0 0,1 0,1 1,0 0)')", "true")],
         evaluate: Scalar(|call| tests(call, |tree| Some(is_closed(tree)))),
+    },
+    Function {
+        name: "ST_IsSimple",
+        aliases: &[],
+        signatures: &[&[GEOM]],
+        returns: Returns::Boolean,
+        about: "Whether lines and rings meet themselves and each other at their ends alone, and no point is there twice.",
+        empty: "EMPTY is simple.",
+        examples: &[("ST_IsSimple('LINESTRING(0 0,2 2,2 0,0 2)')", "false")],
+        evaluate: Scalar(simple),
+    },
+    Function {
+        name: "ST_IsRing",
+        aliases: &[],
+        signatures: &[&[GEOM]],
+        returns: Returns::Boolean,
+        about: "Whether it is a LINESTRING that is closed and simple; FALSE for any other type.",
+        empty: "EMPTY is no ring.",
+        examples: &[("ST_IsRing('LINESTRING(0 0,1 0,1 1,0 0)')", "true")],
+        evaluate: Scalar(ring),
     },
     Function {
         name: "ST_ZMin",
@@ -275,6 +296,20 @@ fn is_closed(tree: &Tree) -> bool {
         Body::Parts(parts) => parts.iter().all(is_closed),
         _ => true,
     }
+}
+
+fn simple(call: &Call<'_>) -> Result<ArrayRef> {
+    let geometry = call.geometry(0)?;
+    call.booleans(|row| Ok(Some(is_simple(geometry.geometry(row)?.as_ref()))))
+}
+
+fn ring(call: &Call<'_>) -> Result<ArrayRef> {
+    let geometry = call.geometry(0)?;
+    call.booleans(|row| {
+        let tree = tree(geometry, row)?;
+        let closed = tree.kind == WkbKind::LineString && is_closed(&tree);
+        Ok(Some(closed && is_simple(geometry.geometry(row)?.as_ref())))
+    })
 }
 
 fn extreme(

@@ -95,17 +95,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn from_wkt(call: &Call<'_>) -> Result<ArrayRef> {
     let text = call.text(0)?;
     call.binaries(|row, out| {
-        wkt_to_wkb(text(row), out).map_err(|e| call.invalid(row, format!("invalid WKT {e}")))?;
-        Ok(true)
+        let read = wkt_to_wkb(text(row), out).map_err(|e| format!("invalid WKT {e}"));
+        call.read(row, read.map(|_| ()), out)
     })
 }
 
 fn from_geojson(call: &Call<'_>) -> Result<ArrayRef> {
     let text = call.text(0)?;
     call.binaries(|row, out| {
-        geojson_to_wkb(text(row), out)
-            .map_err(|e| call.invalid(row, format!("invalid GeoJSON: {e}")))?;
-        Ok(true)
+        let read = geojson_to_wkb(text(row), out).map_err(|e| format!("invalid GeoJSON: {e}"));
+        call.read(row, read.map(|_| ()), out)
     })
 }
 

@@ -192,7 +192,9 @@ fn argument(
         return (ColumnarValue::Scalar(value), field);
     }
     let (array, field): (ArrayRef, FieldRef) = match parameter.kind {
-        Kind::Geometry if ["line", "shell"].contains(&parameter.name) => lines(encoding),
+        Kind::Geometry if ["line", "shell", "input", "bounds"].contains(&parameter.name) => {
+            lines(encoding)
+        }
         Kind::Geometry if needs_crs(function, signature) => {
             let (array, field) = geometries(encoding);
             let ty = GeometryType::from_field(&field).unwrap().unwrap();
@@ -207,7 +209,8 @@ fn argument(
         },
         Kind::Number => {
             let value = match parameter.name {
-                "fraction" | "from" | "to" | "densify" => 0.5,
+                "fraction" | "from" | "to" | "densify" | "ratio" => 0.5,
+                "tolerance" if no_tolerance(function) => 0.0,
                 _ => i as f64,
             };
             let array = Float64Array::from(vec![Some(value), None, Some(value), Some(value)]);
@@ -228,6 +231,9 @@ fn argument(
             let value = match parameter.name {
                 // An H3 cell of resolution 10.
                 "cell" => 622_236_750_694_711_295,
+                // An A5 cell of resolution 5.
+                "a5_cell" => 7_161_033_366_718_906_368,
+                "max_vertices" => 5,
                 _ => 1,
             };
             let array = Int64Array::from(vec![Some(value), None, Some(value), Some(value)]);
@@ -277,6 +283,12 @@ fn argument(
         }
     };
     (ColumnarValue::Array(array), field)
+}
+
+/// Whether a tolerance is there for the sake of the signature.
+fn no_tolerance(function: &Function) -> bool {
+    let name = function.name;
+    name.contains("Delaunay") || name.contains("Voronoi")
 }
 
 fn call(udf: &ScalarUDF, args: &[(ColumnarValue, FieldRef)], rows: usize) -> Result<ColumnarValue> {
@@ -370,7 +382,6 @@ fn names_are_unique_and_documented() {
 #[tokio::test]
 async fn every_example_is_true() {
     let session = crate::Session::try_new().unwrap();
-    let context = session.context();
     for function in definitions() {
         assert!(!function.examples.is_empty(), "{}", function.name);
         for (example, expected) in function.examples {
@@ -378,7 +389,7 @@ async fn every_example_is_true() {
                 example.contains(&format!("{}(", function.name)),
                 "{example}"
             );
-            let frame = context.sql(&format!("SELECT {example}")).await;
+            let frame = session.sql(&format!("SELECT {example}")).await;
             let batches = frame
                 .unwrap_or_else(|e| panic!("{example}: {e}"))
                 .collect()
@@ -621,6 +632,7 @@ async fn aggregates_and_window_functions() {
             ),
             // `columns_in_every_encoding` and its neighbours; the examples; the tests of joins.
             Evaluate::Scalar(_) | Evaluate::ScalarOfNull(..) => continue,
+            // `table_functions_are_strict_about_constants`.
             Evaluate::Table(_) | Evaluate::JoinCondition => continue,
         };
         let aggregate = over.is_empty();
@@ -690,4 +702,55 @@ async fn aggregates_and_window_functions() {
         let message = session.sql(&wrong).await.unwrap_err().to_string();
         assert!(message.contains("fit no signature"), "{wrong}: {message}");
     }
+}
+
+/// Table functions take constants: anything else shows the signatures or says what is wrong, and EMPTY is
+/// no table of everything.
+#[tokio::test]
+async fn table_functions_are_strict_about_constants() {
+    let session = crate::Session::try_new().unwrap();
+    let mut tables = 0;
+    for function in definitions() {
+        if !matches!(function.evaluate, Evaluate::Table(_)) {
+            continue;
+        }
+        tables += 1;
+        let error = async |arguments: &str| {
+            let sql = format!("SELECT * FROM {}({arguments})", function.name);
+            let error = session.sql(&sql).await.unwrap_err().to_string();
+            assert!(error.contains(function.name), "{sql}: {error}");
+            error
+        };
+        for wrong in ["", "true", "true, true, true, true"] {
+            let message = error(wrong).await;
+            assert!(message.contains(&function.signature_text()), "{message}");
+        }
+        let parameters = function.signatures[0];
+        let with = |geometry: &str| -> String {
+            let values: Vec<&str> = parameters
+                .iter()
+                .map(|parameter| match parameter.kind {
+                    Kind::Geometry => geometry,
+                    _ => "2",
+                })
+                .collect();
+            values.join(", ")
+        };
+        assert!(error(&with("NULL")).await.contains("NULL"));
+        let mut first = None;
+        for bounds in [
+            "'LINESTRING(0 0,3 3)'",
+            "ST_GeomFromText('LINESTRING(0 0,3 3)')",
+            "ST_GeomFromWKB(ST_AsBinary('LINESTRING(0 0,3 3)'))",
+            "ST_AsBinary('LINESTRING(0 0,3 3)')",
+        ] {
+            let sql = format!("SELECT * FROM {}({})", function.name, with(bounds));
+            let all = rows(&session, &sql).await;
+            assert!(!all.is_empty(), "{sql}");
+            assert_eq!(first.get_or_insert_with(|| all.clone()), &all, "{sql}");
+        }
+        let sql = format!("SELECT * FROM {}({})", function.name, with("'POINT EMPTY'"));
+        assert!(rows(&session, &sql).await.is_empty(), "{sql}");
+    }
+    assert!(tables > 0);
 }

@@ -100,10 +100,73 @@ const DIFFERENCES: &[(&str, &str, &str, &str)] = &[
     ),
     ("ST_GeoHash", "POINT EMPTY", "", "EMPTY has an empty text"),
     ("ST_ZM", "", "", NO_Z),
+    (
+        "ST_Union([",
+        "EMPTY",
+        "EMPTY",
+        "An EMPTY union has the simple type of the highest dimension",
+    ),
+    ("ST_MakeLine([", "EMPTY", "POINT", ONE_POINT),
+    ("ST_MakeLine([", "POINT", "EMPTY", ONE_POINT),
+    ("ST_MakeLine([", "NULL", "", ONE_POINT),
+    ("ST_MakeLine([", "", "NULL", ONE_POINT),
+    (
+        "ST_SimplifyVW",
+        "(0 0,8 0,8 8,4 3,0 8,0 0)",
+        "",
+        "Of vertices with triangles of the same area any may go first",
+    ),
+    ("ST_SimplifyPreserveTopology", " ZM (", "", KEEPS_M),
+    ("ST_SimplifyPreserveTopology", " M (", "", KEEPS_M),
+    ("ST_ReducePrecision", " ZM (", "", KEEPS_M),
+    ("ST_ReducePrecision", " M (", "", KEEPS_M),
+    (
+        "ST_ReducePrecision",
+        "MULTIPOLYGON(((0 0,5 0.4",
+        "",
+        "PostGIS moves a vertex to another one that is not the closest on the grid, and loses what polygons share",
+    ),
+    (
+        "ST_SimplifyPreserveTopology",
+        "(POINT EMPTY,",
+        "",
+        EMPTY_STAYS,
+    ),
+    ("ST_ReducePrecision(a, 0)", "(POINT EMPTY,", "", EMPTY_STAYS),
+    ("ST_Polygonize", "(4 2,6 2,6 4,4 4)", "", CUT_FIRST),
+    ("ST_BuildArea", "(4 2,6 2,6 4,4 4)", "", CUT_FIRST),
+    ("ST_BuildArea", "LINESTRING(0 0,4 4,4 0,0 4)", "", CUT_FIRST),
+    (
+        "ST_AsMVTGeom",
+        "MULTIPOLYGON(((0 0,4 0,4 4,0 4,0 0)),((2 2,6 2",
+        "",
+        OVERLAPS,
+    ),
+    ("ST_AsMVTGeom", "(1 1,6 1,6 2,1 2,1 1)", "", OVERLAPS),
+    ("ST_AsMVTGeom", "(5 5,6 5,6 6,5 5)", "", OVERLAPS),
+    ("1, 1, 4, 4), 64, 4)", "POLYGON((0 0,", "", ONE_UNIT),
+    (
+        "ST_AsMVTGeom(a, ST_MakeEnvelope(-100, -100, 100, 100), 20, 0)",
+        "POLYGON",
+        "",
+        "PostGIS drops vertices less than half a unit apart before it rounds",
+    ),
+    (
+        "ST_ConcaveHull",
+        "POLYGON",
+        "",
+        "That of polygons is an error",
+    ),
     ("ST_ConvexHull(a)", "(1 1,6 1,6 2,1 2,1 1)", "", OUTER_HOLE),
     ("ST_ConvexHull(a)", "(5 5,6 5,6 6,5 5)", "", OUTER_HOLE),
 ];
 
+const EMPTY_STAYS: &str = "EMPTY parts stay";
+const CUT_FIRST: &str = "Lines are cut where they meet first; PostGIS takes them as they are";
+const OVERLAPS: &str = "Polygons that overlap are united; PostGIS takes away what two rings share";
+const ONE_UNIT: &str =
+    "Where the border of a tile cuts an edge, the place is rounded to the nearest unit";
+const ONE_POINT: &str = "A line of one point is EMPTY";
 const KEEPS_M: &str = "Measures are kept";
 const ANY_POINT: &str = "Any point inside is right";
 const NO_Z: &str = "Without Z there is no lowest one: NULL, not 0";

@@ -34,6 +34,48 @@ INVALID = [
     "POLYGON((0 0,4 0,4 4,2 4,2 6,2 4,0 4,0 0))",
 ]
 
+# Where corners of no four triangles lie on one circle, so that there is one triangulation alone.
+SCATTERED = [
+    "MULTIPOINT((0 0),(4.1 0.3),(1.2 3.7))", "MULTIPOINT((0 0),(7.3 0.9),(1.7 6.1),(5.2 4.4),(3.3 2.1),(6.9 7.7),(0.4 8.2))",
+    "MULTIPOINT((0 0),(4 0))", "MULTIPOINT((0 0),(2 1),(6 3))", "POINT(1 2)", "POINT EMPTY", "LINESTRING(0 0,3 5.1,7.7 1.3,2.2 6.4)",
+    "POLYGON((0 0,9.1 0.2,8.3 7.7,5.5 2.1,1.4 6.6,0 0))",
+    "MULTIPOINT((0.1 0.2),(9.7 0.4),(9.1 9.8),(0.6 9.3),(5.1 5.3),(1.2 4.4),(2.3 1.1),(7.4 2.2),(8.6 6.1),(4.2 8.7),(3.1 6.6),(6.3 3.9),(2.9 3.3),(6.8 8.1))",
+]
+# Lines and polygons with vertices to drop, some of which keep others apart.
+WIGGLY = [
+    "LINESTRING(0 0,1 0.13,2 -0.21,3 0.32,4 0.05,5 1.2,6 0.9,7 3.1,8 2.7,9 0.4,10 0)",
+    "LINESTRING(0 0,5 4,10 0,10 5,5 4.2,0 5)", "LINESTRING(0 0,4 0,4 4,0 4,0.3 0.7,0 0)",
+    "MULTILINESTRING((0 0,2 1.1,4 0.2,6 0.9,8 0),(0 0.7,4 1.3,8 0.6))",
+    "POLYGON((0 0,2 0.2,4 -0.1,6 0.3,8 0,8.2 2,7.9 4,8.1 8,4 7.6,0 8,0.3 4,0 0))",
+    "POLYGON((0 0,10 0,10 10,0 10,0 0),(0.5 0.5,5 0.7,9.5 0.5,9.3 5,9.5 9.5,5 9.2,0.5 9.5,0.6 5,0.5 0.5))",
+    "MULTIPOLYGON(((0 0,5 0.4,10 0,5 2,0 0)),((0 1,5 2.3,10 1,5 6,0 1)))",
+    "LINESTRING Z (0 0 1,1 0.13 2,2 -0.21 9,3 0.32 3,4 0.05 4)",
+]
+CUTS = [
+    ("LINESTRING(0 0,4 0)", "POINT(1 0)"), ("LINESTRING(0 0,4 0)", "POINT(1 1)"), ("LINESTRING(0 0,4 0)", "POINT(0 0)"),
+    ("LINESTRING(0 0,4 0)", "MULTIPOINT((1 0),(3 0),(0 0))"), ("LINESTRING(0 0,4 4,4 0,0 4)", "LINESTRING(1 -1,1 5)"),
+    ("LINESTRING(0 0,4 4,4 0,0 4)", "LINESTRING(10 -1,10 5)"), ("LINESTRING(-1 1,5 1)", "POLYGON((0 0,4 0,4 4,0 4,0 0))"),
+    ("MULTILINESTRING((0 0,4 0),(0 1,4 1))", "LINESTRING(1 -1,1 5)"), ("LINESTRING(0 0,4 0)", "LINESTRING(1 0,2 0)"),
+    ("POLYGON((0 0,4 0,4 4,0 4,0 0))", "LINESTRING(-1 2,5 2)"), ("POLYGON((0 0,4 0,4 4,0 4,0 0))", "LINESTRING(-1 2,2 2)"),
+    ("POLYGON((0 0,9 0,9 9,0 9,0 0),(3 3,3 6,6 6,6 3,3 3))", "LINESTRING(-1 4,10 4)"),
+    ("POLYGON((0 0,9 0,9 9,0 9,0 0),(3 3,3 6,6 6,6 3,3 3))", "MULTILINESTRING((-1 1,10 1),(1 -1,1 10))"),
+    ("POLYGON((0 0,9 0,9 9,0 9,0 0))", "LINESTRING(2 2,7 2,7 7,2 7,2 2)"),
+    ("MULTIPOLYGON(((0 0,4 0,4 4,0 4,0 0)),((10 0,14 0,14 4,10 4,10 0)))", "LINESTRING(-1 2,5 2)"),
+    ("GEOMETRYCOLLECTION(LINESTRING(0 0,4 0),POLYGON((0 0,4 0,4 4,0 4,0 0)))", "LINESTRING(1 -1,1 5)"),
+    ("POLYGON((0 0,4 0,4 4,0 4,0 0))", "POINT(1 1)"), ("POINT(1 1)", "LINESTRING(0 0,2 2)"), ("POLYGON EMPTY", "LINESTRING(0 0,1 1)"),
+    ("LINESTRING(0 0,1 1)", "LINESTRING EMPTY"), (None, "POINT(1 2)"), ("LINESTRING(0 0,4 0)", None),
+]
+# Lines that are cut where they meet: PostGIS cuts none that are not.
+NETWORKS = [
+    "MULTILINESTRING((0 0,4 0,4 4,0 4,0 0),(1 1,2 1,2 2,1 1))", "MULTILINESTRING((0 0,2 0),(2 0,4 0,4 4,2 4),(2 4,0 4,0 0),(2 0,2 4))",
+    "MULTILINESTRING((0 0,4 0),(4 0,4 4),(4 4,0 0),(0 0,-1 -1))", "LINESTRING(0 0,1 1)", "LINESTRING EMPTY", "POINT(1 1)",
+    "POLYGON((0 0,4 0,4 4,0 4,0 0))", "MULTILINESTRING((0 0,9 0,9 9,0 9,0 0),(1 1,8 1,8 8,1 8,1 1),(2 2,7 2,7 7,2 7,2 2),(3 3,4 3,4 4,3 3))",
+    "MULTILINESTRING((0 0,9 0,9 9,0 9,0 0),(2 2,4 2,4 4,2 4,2 2),(4 4,6 4,6 6,4 6,4 4))",
+    "MULTILINESTRING((0 0,9 0,9 9,0 9,0 0),(9 9,12 12),(12 12,15 12,15 15,12 12))",
+    "MULTIPOLYGON(((0 0,9 0,9 9,0 9,0 0),(1 1,8 1,8 8,1 8,1 1)),((3 3,6 3,6 6,3 6,3 3)))",
+    "MULTILINESTRING((0 0,9 0),(9 0,9 9,0 9,0 0),(2 2,4 2,4 4),(4 4,2 4,2 2),(4 2,6 2,6 4,4 4))",
+]
+
 ALL = POINTS + LINES + POLYGONS + COLLECTIONS
 PLAIN = POINTS[:5] + POINTS[8:11] + LINES[:8] + LINES[11:17] + POLYGONS[:11] + POLYGONS[12:]
 # Two of everything that is flat and not a collection: overlay, distances, relations.
@@ -52,6 +94,10 @@ SETS = {
     "lines": [(a, None) for a in LINES],
     "areas": [(a, None) for a in POLYGONS + COLLECTIONS],
     "flat": [(a, None) for a in PLAIN],
+    "scattered": [(a, None) for a in SCATTERED],
+    "wiggly": [(a, None) for a in WIGGLY + PLAIN],
+    "cuts": CUTS,
+    "networks": [(a, None) for a in NETWORKS],
     "few": [(a, None) for a in FEW],
     "pairs": PAIRS,
     "point_pairs": [(a, b) for a in POINTS[:8] for b in POINTS[:8]],

@@ -68,7 +68,7 @@ pub(super) const EXTENT: Function = Function {
     evaluate: Evaluate::Aggregate(aggregation::<Extent>()),
 };
 
-fn decode(part: Part<'_>) -> Result<Geometry<f64>, Error> {
+pub(super) fn decode(part: Part<'_>) -> Result<Geometry<f64>, Error> {
     Ok(match part {
         Part::Point(x, y) => Geometry::Point((x, y).into()),
         Part::Wkb(bytes) => wkb::decode(bytes).map_err(|e| Error::Internal(e.to_string()))?,

@@ -15,6 +15,7 @@ mod folds;
 mod gather;
 mod line;
 mod parts;
+mod polygonize;
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     folds::CONVEX_HULL,
     folds::EXTENT,
     line::MAKE_LINE,
+    polygonize::POLYGONIZE,
 ];
 
 /// What becomes of the geometries of a group.
