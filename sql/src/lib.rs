@@ -12,6 +12,7 @@
 mod dialect;
 pub mod functions;
 mod headings;
+mod idioms;
 pub mod join;
 pub mod labels;
 mod list_aggregates;

@@ -35,7 +35,7 @@ use crate::operators::SpatialOperators;
 use crate::show;
 use crate::split::SplitRule;
 use crate::url_table::{ParquetTableFactory, enable_url_tables, name_calls};
-use crate::{functions, headings};
+use crate::{functions, headings, idioms};
 
 /// How many of the greatest memory users an out-of-memory message names.
 const NAMED_CONSUMERS: usize = 5;
@@ -219,6 +219,7 @@ pub fn parse(state: &SessionState, text: &str) -> Result<Statement> {
 
 /// What is done to every statement before it is planned.
 fn prepare(statement: &mut Statement) -> Result<()> {
+    idioms::rewrite(statement);
     hide_labels(statement);
     name_calls(statement);
     headings::shorten(statement);

@@ -9,6 +9,7 @@ mod fixture;
 mod formats;
 mod functions;
 mod info;
+mod mismatch;
 mod output_file;
 mod spilling;
 mod statements;

@@ -260,7 +260,7 @@ fn text_to_wkb(
                     _ => format!("invalid WKT{place}, row {row} of its batch, {e}"),
                 });
                 match read {
-                    Ok(_) => all.try_append_value(&bytes).map_err(broken)?,
+                    Ok(()) => all.try_append_value(&bytes).map_err(broken)?,
                     Err(e) if policy.is_some_and(|policy| policy.sets_aside(|| e.clone())) => {
                         all.append_null();
                     }

@@ -138,7 +138,7 @@ fn from_ewkt(call: &Call<'_>) -> Result<ArrayRef> {
             },
         };
         let read = wkt_to_wkb(wkt, out).map_err(|e| format!("invalid EWKT {e}"));
-        call.read(row, read.map(|_| ()), out)
+        call.read(row, read, out)
     })
 }
 

@@ -96,7 +96,7 @@ fn from_wkt(call: &Call<'_>) -> Result<ArrayRef> {
     let text = call.text(0)?;
     call.binaries(|row, out| {
         let read = wkt_to_wkb(text(row), out).map_err(|e| format!("invalid WKT {e}"));
-        call.read(row, read.map(|_| ()), out)
+        call.read(row, read, out)
     })
 }
 
@@ -104,7 +104,7 @@ fn from_geojson(call: &Call<'_>) -> Result<ArrayRef> {
     let text = call.text(0)?;
     call.binaries(|row, out| {
         let read = geojson_to_wkb(text(row), out).map_err(|e| format!("invalid GeoJSON: {e}"));
-        call.read(row, read.map(|_| ()), out)
+        call.read(row, read, out)
     })
 }
 

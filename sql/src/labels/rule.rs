@@ -8,12 +8,13 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::optimizer::analyzer::AnalyzerRule;
-use geoflow_engine::options::{CrsMismatch, GeoflowOptions};
+use geoflow_engine::options::{CrsMismatch, GeoflowOptions, OnInvalid};
 
 use super::find::label_of;
 use super::label::{Label, is_label, label, unlabelled_twice};
 use super::notices::Notices;
 use super::{align, cast, nodes, values};
+use crate::functions;
 
 /// Restores the labels of geometries, settles casts of geometries, and refuses or aligns two CRS
 /// in one operation.
@@ -38,8 +39,10 @@ impl AnalyzerRule for GeometryRule {
     }
 
     fn analyze(&self, plan: LogicalPlan, config: &ConfigOptions) -> Result<LogicalPlan> {
-        let on_mismatch = GeoflowOptions::of(config).crs_mismatch;
-        plan.transform_up_with_subqueries(|plan| self.node(plan, on_mismatch))
+        let options = GeoflowOptions::of(config);
+        let on_mismatch = options.crs_mismatch;
+        let lenient = options.on_invalid != OnInvalid::Error;
+        plan.transform_up_with_subqueries(|plan| self.node(plan, on_mismatch, lenient))
             .data()
     }
 }
@@ -49,6 +52,7 @@ impl GeometryRule {
         &self,
         plan: LogicalPlan,
         on_mismatch: CrsMismatch,
+        lenient: bool,
     ) -> Result<Transformed<LogicalPlan>> {
         // A scan has columns alone, and its filters are those of conditions above it.
         if matches!(plan, LogicalPlan::TableScan(_)) {
@@ -58,6 +62,7 @@ impl GeometryRule {
         let context = Context {
             schema: &schema,
             on_mismatch,
+            lenient,
             notices: &self.notices,
         };
         let names = NamePreserver::new(&plan);
@@ -77,6 +82,8 @@ impl GeometryRule {
 pub(super) struct Context<'a> {
     pub(super) schema: &'a DFSchema,
     pub(super) on_mismatch: CrsMismatch,
+    /// Whether invalid geometries are anything else than errors.
+    lenient: bool,
     pub(super) notices: &'a Notices,
 }
 
@@ -86,6 +93,9 @@ impl Context<'_> {
         expr.transform_up(|mut expr| {
             if let Some(inner) = values::unwrapped(&mut expr) {
                 return Ok(Transformed::yes(inner));
+            }
+            if let Some(lenient) = self.lenient.then(|| functions::lenient(&expr)).flatten() {
+                return Ok(Transformed::yes(lenient));
             }
             let cast = cast::rewrite(expr, self.schema)?;
             let aligned = cast.transform_data(|expr| align::rewrite(expr, self))?;

@@ -234,6 +234,8 @@ async fn constants_prune_too() {
         (format!("ST_DWithin({here}, geometry, 1)"), 10),
         (format!("ST_Distance(geometry, {here}) < 0.5"), 10),
         (format!("0.5 >= ST_Distance(geometry, {here})"), 10),
+        (format!("geometry && {area}"), 10),
+        (format!("{area} ~ geometry AND id > 0"), 10),
         (
             format!("ST_Within(geometry, {area}) OR ST_DWithin(geometry, {here}, 0.5)"),
             5,
