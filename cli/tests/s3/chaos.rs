@@ -35,7 +35,7 @@ impl Trouble {
     fn of(case: u64, rng: &mut StdRng) -> Self {
         let mut also = || rng.random_bool(0.25);
         Self {
-            kill_workers: case % 4 == 0 || also(),
+            kill_workers: case.is_multiple_of(4) || also(),
             race: case % 4 == 1 || also(),
             lose: case % 4 == 2 || also(),
             kill_drivers: case % 4 == 3 || also(),

@@ -107,7 +107,8 @@ fn a_hundred_thousand_row_groups() {
             json.len() >> 20,
             peak >> 20
         );
-        assert!(found.len() == count && seconds < 10.0 && peak < 1 << 30);
+        assert!(found.len() == count && peak < 1 << 30);
+        assert!(cfg!(debug_assertions) || seconds < 10.0, "{seconds}");
     }
 }
 
