@@ -143,9 +143,12 @@ struct Signature {
     ellipsoid: [f64; 2],
     /// Degrees from Greenwich.
     meridian: f64,
-    /// Method, parameters in the order of their names, metres of the unit; `None`: geographic.
-    projection: Option<(String, Vec<(String, f64)>, f64)>,
+    /// `None`: geographic.
+    projection: Option<Projection>,
 }
+
+/// Method, parameters in the order of their names, metres of the unit.
+type Projection = (String, Vec<(String, f64)>, f64);
 
 impl Signature {
     fn of(node: &Node<'_>) -> Option<Self> {
@@ -220,7 +223,7 @@ impl Signature {
 
 const WEB_MERCATOR: &str = "mercatorauxiliarysphere";
 
-fn projection(node: &Node<'_>) -> Option<(String, Vec<(String, f64)>, f64)> {
+fn projection(node: &Node<'_>) -> Option<Projection> {
     let method = normal(node.child("PROJECTION")?.label()?);
     let method = match method.as_str() {
         "lambertconformalconic1sp" | "lambertconformalconic2sp" => "lambertconformalconic",

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 
 use super::geopackage::GeoPackage;
@@ -110,24 +111,31 @@ fn read_all(source: &dyn FeatureSource, info: &mut LayerInfo) -> Result<()> {
     let mut outcome = Ok(());
     source.read(&request, &mut |batch| {
         rows += batch.num_rows() as u64;
-        let mut look = || -> Result<()> {
-            let array = GeometryArray::try_new(batch.column(0), &ty)?;
-            for i in (0..array.len()).filter(|&i| !array.is_null(i)) {
-                extent = extent.union(&array.bounds(i)?);
-                let header = array.wkb(i).map(|wkb| WkbCursor::new(wkb).header());
-                if let Some(Ok(header)) = header {
-                    let suffix = if header.has_z { " Z" } else { "" };
-                    types.insert(format!("{}{suffix}", header.kind.name()));
-                }
-            }
-            Ok(())
-        };
-        outcome = look();
+        outcome = look(batch.column(0), &ty, &mut extent, &mut types);
         outcome.is_ok()
     })?;
     outcome?;
     info.rows = Some(rows);
     info.extent = (!extent.is_empty()).then_some(extent);
     info.geometry_types = types.into_iter().collect();
+    Ok(())
+}
+
+/// Looks at the geometries of a batch.
+fn look(
+    column: &ArrayRef,
+    ty: &GeometryType,
+    extent: &mut Bounds,
+    types: &mut BTreeSet<String>,
+) -> Result<()> {
+    let array = GeometryArray::try_new(column, ty)?;
+    for i in (0..array.len()).filter(|&i| !array.is_null(i)) {
+        *extent = extent.union(&array.bounds(i)?);
+        let header = array.wkb(i).map(|wkb| WkbCursor::new(wkb).header());
+        if let Some(Ok(header)) = header {
+            let suffix = if header.has_z { " Z" } else { "" };
+            types.insert(format!("{}{suffix}", header.kind.name()));
+        }
+    }
     Ok(())
 }

@@ -50,10 +50,8 @@ const FUNCTIONS: [(&str, Reader); 13] = [
 ];
 
 fn function(name: &str) -> Option<(&'static str, Reader)> {
-    let found = FUNCTIONS
-        .into_iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name));
-    found
+    let mut all = FUNCTIONS.into_iter();
+    all.find(|(known, _)| known.eq_ignore_ascii_case(name))
 }
 
 /// Makes each call of such a function in FROM the name of a table.
@@ -130,9 +128,11 @@ impl Call {
         for (at, argument) in args.into_iter().enumerate() {
             match argument {
                 FunctionArg::Named { name, arg, .. } => call.option(&name, &arg)?,
-                FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::BinaryOp { left, op, right }))
-                    if op == BinaryOperator::Eq =>
-                {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::BinaryOp {
+                    left,
+                    op: BinaryOperator::Eq,
+                    right,
+                })) => {
                     let Expr::Identifier(name) = *left else {
                         return Err(wrong(format!(
                             "expected the name of an option, found {left}"

@@ -133,7 +133,7 @@ impl<'a> Points<'a> {
         let m = geometry.m().map_or(&[][..], |v| v.bytes());
         let n = xy.len() / 16;
         let fits = |values: &[u8]| values.is_empty() || values.len() == n * 8;
-        if xy.len() % 16 != 0 || !fits(z) || !fits(m) {
+        if !xy.len().is_multiple_of(16) || !fits(z) || !fits(m) {
             return Err("its x, y, z and m are not as many".into());
         }
         Ok(Self {
@@ -151,10 +151,8 @@ impl<'a> Points<'a> {
     /// Of rings or lines, which points they have; all of them where there is but one.
     fn ends(&self, geometry: &Geometry<'_>) -> Result<Vec<Range<usize>>, String> {
         let Some(ends) = geometry.ends().filter(|ends| !ends.is_empty()) else {
-            return Ok(match self.n {
-                0 => vec![],
-                n => vec![0..n],
-            });
+            let all = Some(0..self.n).filter(|all| !all.is_empty());
+            return Ok(all.into_iter().collect());
         };
         let mut ranges = Vec::with_capacity(ends.len());
         let mut start = 0;

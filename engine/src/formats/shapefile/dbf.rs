@@ -142,7 +142,7 @@ impl Dbf {
 /// The type of a column.
 fn data_type(kind: u8, width: usize, decimals: u8) -> DataType {
     match kind {
-        b'N' | b'F' if decimals == 0 && kind == b'N' && width < 10 => DataType::Int32,
+        b'N' if decimals == 0 && width < 10 => DataType::Int32,
         b'N' if decimals == 0 && width < 19 => DataType::Int64,
         b'N' | b'F' | b'O' => DataType::Float64,
         b'B' if width == 8 => DataType::Float64,

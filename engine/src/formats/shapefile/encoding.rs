@@ -87,13 +87,17 @@ impl TextEncoding {
     pub(super) fn decode<'a>(&self, bytes: &'a [u8]) -> Result<Cow<'a, str>, String> {
         const REMEDY: &str =
             "give the encoding, as read_shapefile('...', encoding := 'ISO-8859-1')";
-        // Fields have a number of bytes, at which writers cut without a look at letters.
-        let utf8 = match std::str::from_utf8(bytes) {
-            Err(e) if e.error_len().is_none() => {
-                std::str::from_utf8(bytes.get(..e.valid_up_to()).unwrap_or_default())
+        let mut utf8 = std::str::from_utf8(bytes);
+        // Fields have a number of bytes, at which writers cut without a look at letters. What has no other
+        // letter beyond ASCII is no evidence of that.
+        if let Err(e) = utf8
+            && e.error_len().is_none()
+        {
+            let whole = bytes.get(..e.valid_up_to()).unwrap_or_default();
+            if matches!(self, Self::Utf8) || !whole.is_ascii() {
+                utf8 = std::str::from_utf8(whole);
             }
-            other => other,
-        };
+        }
         let encoding = match (self, utf8) {
             (Self::Utf8 | Self::Guess, Ok(text)) => return Ok(text.into()),
             (Self::Utf8, Err(_)) => return Err(format!("the text is no UTF-8: {REMEDY}")),
@@ -158,6 +162,7 @@ mod tests {
         let dos = TextEncoding::of_driver(1);
         assert_eq!(dos.decode(b"plain").unwrap(), "plain");
         assert!(dos.decode(b"\x84").unwrap_err().contains("code page 437"));
-        assert_eq!(TextEncoding::Guess.decode(b"\xe4").unwrap(), "ä");
+        assert_eq!(TextEncoding::Guess.decode(b"H\xe4").unwrap(), "Hä");
+        assert_eq!(TextEncoding::Guess.decode(b"\xc3\xa4\xc3").unwrap(), "ä");
     }
 }
