@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes every geometry type in every GeoParquet version and encoding with geoflow, and reads it with others.
 
-    pip install geopandas pyogrio pyarrow duckdb duckdb-extensions duckdb-extension-spatial sedonadb geoparquet-validator
+    pip install -r scripts/test-requirements.txt
     python scripts/interop.py [target/debug/geoflow]
 
 Each reader must see the same geometries (as ISO WKB) and the same CRS, and geoparquet-validator must find nothing.
@@ -102,11 +102,12 @@ READERS = {"geopandas": by_geopandas, "duckdb": by_duckdb, "sedonadb": by_sedona
 
 def validator():
     beside = Path(sys.executable).with_name("geoparquet-validator")
-    return str(beside) if beside.exists() else shutil.which("geoparquet-validator")
+    found = str(beside) if beside.exists() else shutil.which("geoparquet-validator")
+    return found or sys.exit("geoparquet-validator is not there: pip install -r scripts/test-requirements.txt")
 
 
 def main():
-    failures, checked = [], 0
+    failures, checked, program = [], 0, validator()
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         cases = [(v, "wkb", list(KINDS)) for v in ("1.0", "1.1", "2.0")] + [("1.1", "geoarrow", [kind]) for kind in KINDS]
@@ -119,14 +120,12 @@ def main():
                     run("query", f"COPY ({values(rows(ordinates, kinds), crs)}) TO '{path}' STORED AS PARQUET {options}", "--quiet")
                     expected = by_geoflow(path)
                     checked += 1
-                    program = validator()
-                    if program:
-                        done = subprocess.run([program, "check", str(path)], capture_output=True, text=True)
-                        # Version 1.0 has no covering, which the validator counts against every file of it.
-                        core = next((line for line in done.stdout.splitlines() if "=> core:" in line), "")
-                        broken = done.returncode != 0 if version != "1.0" else " 0 fail" not in core
-                        if broken:
-                            failures.append(f"{name}: geoparquet-validator: {done.stdout[-600:]}{done.stderr[-300:]}")
+                    done = subprocess.run([program, "check", str(path)], capture_output=True, text=True)
+                    # Version 1.0 has no covering, which the validator counts against every file of it.
+                    core = next((line for line in done.stdout.splitlines() if "=> core:" in line), "")
+                    broken = done.returncode != 0 if version != "1.0" else " 0 fail" not in core
+                    if broken:
+                        failures.append(f"{name}: geoparquet-validator: {done.stdout[-600:]}{done.stderr[-300:]}")
                     for reader, read in READERS.items():
                         if (reader, ordinates) in KNOWN or (reader, encoding) in KNOWN:
                             continue
@@ -143,7 +142,7 @@ def main():
     print(f"{checked} files, {len(failures)} failures")
     for failure in failures:
         print("  ", failure)
-    sys.exit(1 if failures else 0)
+    sys.exit(1 if failures or not checked else 0)
 
 
 if __name__ == "__main__":

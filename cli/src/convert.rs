@@ -7,24 +7,19 @@
 
 use geoflow_engine::geoparquet::geometry_columns;
 
-use crate::args::{Bbox, ConvertArgs, Encoding, MaxRows, QueryArgs, Sort};
+use crate::args::{Bbox, ConvertArgs};
 use crate::error::{Failure, Result, from_datafusion, from_engine};
+use crate::place::{Place, quoted};
 use crate::printer::Printer;
-use crate::query;
 use crate::session::Session;
 use crate::settings::Settings;
 
 /// Name of the input where it needs a table of its own.
 const INPUT: &str = "geoflow_input";
 
-/// Extensions of files that are written by COPY.
-const PARQUET: [&str; 3] = ["parquet", "geoparquet", "pq"];
-
 /// Runs the conversion.
 pub(crate) async fn run(args: ConvertArgs, settings: &Settings, printer: &Printer) -> Result<()> {
-    let Some(output) = args.output.to_str() else {
-        return Err(Failure::usage("the name of OUT is no UTF-8"));
-    };
+    let place = Place::new(&args.output, &args.place)?;
     let mut statements = vec![];
     let mut from = quoted(&args.input, '\'');
     if !args.geometry.is_empty() {
@@ -36,34 +31,8 @@ pub(crate) async fn run(args: ConvertArgs, settings: &Settings, printer: &Printe
     }
     let geometry = geometry_names(&statements, &from, settings).await?;
     let select = select(&args, &from, &geometry)?;
-    let by_copy = is_by_copy(output);
-    if by_copy {
-        statements.push(copy(&args, &select, output)?);
-    } else {
-        refuse_parquet_only(&args, output)?;
-        statements.push(select);
-    }
-    tracing::info!("{}", statements.join(";\n"));
-    let query = QueryArgs {
-        sql: None,
-        command: statements,
-        file: None,
-        output: (!by_copy).then(|| args.output.clone()),
-        format: None,
-        overwrite: !by_copy && args.overwrite,
-        sort: args.sort.filter(|_| !by_copy),
-        max_rows: MaxRows(None),
-    };
-    query::run(query, settings, printer).await
-}
-
-/// Parquet, and whatever has no extension: a folder.
-fn is_by_copy(output: &str) -> bool {
-    let name = output.rsplit('/').next().unwrap_or_default();
-    match name.rsplit_once('.') {
-        Some((_, extension)) => PARQUET.contains(&extension.to_ascii_lowercase().as_str()),
-        None => output != "-",
-    }
+    place.run(statements, &select, settings, printer).await?;
+    Ok(())
 }
 
 /// Names of the geometry columns of the input, the primary one first.
@@ -141,89 +110,6 @@ fn overlaps(geometry: &str, [xmin, ymin, xmax, ymax]: [f64; 4]) -> String {
     }
 }
 
-fn copy(args: &ConvertArgs, select: &str, output: &str) -> Result<String> {
-    let mut options: Vec<(&str, String)> = vec![];
-    let mut partition: Vec<String> = vec![];
-    for part in &args.partition {
-        let part = part.trim();
-        let grid = part.split(':').next().unwrap_or_default();
-        if part.contains(':') && ["h3", "quadkey"].contains(&grid) {
-            options.push(("cells", part.to_string()));
-        } else {
-            partition.push(quoted(part, '"'));
-        }
-    }
-    if args.sort == Some(Sort::Hilbert) {
-        options.push(("sort_by", "hilbert".to_string()));
-    }
-    if let Some(rows) = args.row_group_rows {
-        options.push(("row_group_rows", rows.to_string()));
-    }
-    if let Some(size) = &args.max_file_size {
-        options.push(("max_file_size", size.clone()));
-    }
-    if let Some(version) = &args.geoparquet_version {
-        options.push(("geoparquet_version", version.clone()));
-    }
-    if let Some(encoding) = args.encoding {
-        let encoding = match encoding {
-            Encoding::Wkb => "wkb",
-            Encoding::Geoarrow => "geoarrow",
-        };
-        options.push(("encoding", encoding.to_string()));
-    }
-    if let Some(codec) = &args.compression {
-        options.push(("compression", codec.clone()));
-    }
-    match (args.overwrite, args.append) {
-        (true, _) => options.push(("if_exists", "overwrite".to_string())),
-        (_, true) => options.push(("if_exists", "append".to_string())),
-        _ => {}
-    }
-    let to = match partition.is_empty() && !options.iter().any(|(name, _)| *name == "cells") {
-        true => output.to_string(),
-        // Partitions go into a folder whatever its name.
-        false => format!("{}/", output.trim_end_matches('/')),
-    };
-    let mut copy = format!("COPY ({select}) TO {} STORED AS PARQUET", quoted(&to, '\''));
-    if !partition.is_empty() {
-        copy.push_str(&format!(" PARTITIONED BY ({})", partition.join(", ")));
-    }
-    if !options.is_empty() {
-        let options: Vec<String> = options
-            .iter()
-            .map(|(name, value)| format!("{name} {}", quoted(value, '\'')))
-            .collect();
-        copy.push_str(&format!(" OPTIONS ({})", options.join(", ")));
-    }
-    Ok(copy)
-}
-
-/// What other formats have no place for.
-fn refuse_parquet_only(args: &ConvertArgs, output: &str) -> Result<()> {
-    let given = [
-        ("--partition", !args.partition.is_empty()),
-        ("--row-group-rows", args.row_group_rows.is_some()),
-        ("--max-file-size", args.max_file_size.is_some()),
-        ("--geoparquet-version", args.geoparquet_version.is_some()),
-        ("--encoding", args.encoding.is_some()),
-        ("--compression", args.compression.is_some()),
-        ("--append", args.append),
-    ];
-    match given.iter().find(|(_, given)| *given) {
-        Some((flag, _)) => Err(Failure::usage(format!(
-            "{flag} is for GeoParquet, and \"{output}\" is another format"
-        ))),
-        None => Ok(()),
-    }
-}
-
-/// A name or text as SQL writes it.
-fn quoted(text: &str, quote: char) -> String {
-    let doubled: String = [quote, quote].iter().collect();
-    format!("{quote}{}{quote}", text.replace(quote, &doubled))
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -260,26 +146,12 @@ mod tests {
         ]);
         let select = select(&args, "'it''s.parquet'", &["geom".to_string()]).unwrap();
         assert_eq!(
-            copy(&args, &select, "out").unwrap(),
+            Place::new(&args.output, &args.place).unwrap().copy(&select),
             "COPY (SELECT a, geom FROM (SELECT * REPLACE (ST_Transform(\"geom\", 'EPSG:3067') AS \"geom\") \
              FROM 'it''s.parquet' WHERE ST_Intersects(\"geom\", ST_MakeEnvelope(-1.0, 2.0, 3.0, 4.0)) AND (a > 1)) AS input) \
              TO 'out/' STORED AS PARQUET PARTITIONED BY (\"a\") \
              OPTIONS (cells 'h3:4', sort_by 'hilbert', if_exists 'overwrite')"
         );
-    }
-
-    #[test]
-    fn what_goes_by_copy() {
-        for (output, expected) in [
-            ("a.parquet", true),
-            ("s3://b/x/", true),
-            ("dir", true),
-            ("a.geojson", false),
-            ("a.csv", false),
-            ("-", false),
-        ] {
-            assert_eq!(is_by_copy(output), expected, "{output}");
-        }
     }
 
     #[test]

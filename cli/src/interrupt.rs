@@ -10,10 +10,9 @@
 //! pipe when the user has had enough. For the same reason nobody waits for the work to let go of
 //! its file.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use geoflow_engine::remove_unfinished;
 use tokio::sync::watch;
 
 use crate::exit::ExitStatus;
@@ -21,9 +20,6 @@ use crate::spilled;
 
 /// How long the main thread has to end the process.
 const GRACE: Duration = Duration::from_secs(3);
-
-/// The unfinished output file.
-static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// Notice of an interruption.
 #[derive(Debug, Clone)]
@@ -65,13 +61,7 @@ async fn serve(ask: watch::Sender<bool>) {
         () = signals.next() => {}
         () = tokio::time::sleep(GRACE) => {}
     }
-    if let Some(path) = UNFINISHED
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take()
-    {
-        let _ = std::fs::remove_file(path);
-    }
+    remove_unfinished();
     spilled::remove();
     std::process::exit(i32::from(ExitStatus::Interrupted.code()));
 }
@@ -113,34 +103,5 @@ impl Signals {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-    }
-}
-
-/// Removes the unfinished output, if there is one. Its writer may still be at it; what it writes
-/// goes nowhere, and it cannot give the file its final name any more.
-pub(crate) fn remove_unfinished() {
-    let unfinished = UNFINISHED
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
-    if let Some(path) = unfinished {
-        let _ = std::fs::remove_file(path);
-    }
-}
-
-/// Remembers a file that must not survive an interruption, until dropped.
-#[derive(Debug)]
-pub(crate) struct Unfinished;
-
-impl Unfinished {
-    pub(crate) fn new(path: &Path) -> Self {
-        *UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.to_path_buf());
-        Unfinished
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        *UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

@@ -6,7 +6,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use datafusion::physical_plan::ExecutionPlan;
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
+use indicatif::{BinaryBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Faster queries show nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -68,28 +69,109 @@ impl Drop for Progress {
     }
 }
 
-fn message(plan: &dyn ExecutionPlan, started: Instant) -> String {
-    let read = rows_read(plan);
-    let out = plan
-        .metrics()
-        .and_then(|metrics| metrics.output_rows())
-        .unwrap_or(0);
-    format!(
-        "{} rows read, {} rows out, {} s",
-        HumanCount(read as u64),
-        HumanCount(out as u64),
-        started.elapsed().as_secs()
-    )
+/// Rows and bytes so far, as the operators of a plan count them.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Counts {
+    /// Rows that the scans have handed out.
+    read: usize,
+    /// Rows that the scans have, if all of them know.
+    total: Option<usize>,
+    bytes_read: usize,
+    /// Rows at the end of the plan.
+    out: usize,
+    bytes_written: usize,
 }
 
-/// Rows that the scans have handed out so far.
-fn rows_read(plan: &dyn ExecutionPlan) -> usize {
-    let children = plan.children();
-    if children.is_empty() {
-        return plan
-            .metrics()
-            .and_then(|metrics| metrics.output_rows())
-            .unwrap_or(0);
+impl Counts {
+    fn of(plan: &dyn ExecutionPlan) -> Self {
+        let mut counts = Counts {
+            total: Some(0),
+            ..Counts::default()
+        };
+        if let Some(metrics) = plan.metrics() {
+            let named = |name: &str| {
+                metrics
+                    .sum_by_name(name)
+                    .map_or(0, |value| value.as_usize())
+            };
+            // A sink has no rows of its own.
+            counts.out = metrics
+                .output_rows()
+                .unwrap_or(0)
+                .max(named("rows_written"));
+            counts.bytes_written = named("bytes_written");
+        }
+        counts.add_scans(plan);
+        counts
     }
-    children.iter().map(|child| rows_read(child.as_ref())).sum()
+
+    fn add_scans(&mut self, plan: &dyn ExecutionPlan) {
+        let children = plan.children();
+        for child in &children {
+            self.add_scans(child.as_ref());
+        }
+        if !children.is_empty() {
+            return;
+        }
+        if let Some(metrics) = plan.metrics() {
+            self.read += metrics.output_rows().unwrap_or(0);
+            let bytes = metrics.sum_by_name("bytes_scanned");
+            self.bytes_read += bytes.map_or(0, |value| value.as_usize());
+        }
+        let rows = StatisticsContext::new()
+            .compute(plan, &StatisticsArgs::new())
+            .ok();
+        let rows = rows.and_then(|statistics| statistics.num_rows.get_value().copied());
+        self.total = self.total.zip(rows).map(|(total, rows)| total + rows);
+    }
+
+    fn text(&self) -> String {
+        let rows = |rows: usize| HumanCount(rows as u64);
+        let bytes = |bytes: usize| match bytes {
+            0 => String::new(),
+            bytes => format!(" ({})", BinaryBytes(bytes as u64)),
+        };
+        // What is left out of a scan is not read, and what is read twice counts twice.
+        let total = self.total.filter(|total| *total >= self.read && *total > 0);
+        let of = total.map_or_else(String::new, |total| format!(" of {}", rows(total)));
+        format!(
+            "{}{of} rows read{}, {} rows out{}",
+            rows(self.read),
+            bytes(self.bytes_read),
+            rows(self.out),
+            bytes(self.bytes_written)
+        )
+    }
+}
+
+fn message(plan: &dyn ExecutionPlan, started: Instant) -> String {
+    let seconds = started.elapsed().as_secs();
+    format!("{}, {seconds} s", Counts::of(plan).text())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_and_bytes() {
+        let counts = Counts {
+            read: 1_200,
+            total: Some(5_000),
+            bytes_read: 3 << 20,
+            out: 7,
+            bytes_written: 2048,
+        };
+        assert_eq!(
+            counts.text(),
+            "1,200 of 5,000 rows read (3.00 MiB), 7 rows out (2.00 KiB)"
+        );
+        let unknown = Counts {
+            total: None,
+            bytes_read: 0,
+            bytes_written: 0,
+            ..counts
+        };
+        assert_eq!(unknown.text(), "1,200 rows read, 7 rows out");
+    }
 }

@@ -13,7 +13,7 @@ use geoflow_engine::tiling::HilbertSortExec;
 
 use crate::args::{QueryArgs, Sort};
 use crate::error::{Failure, Result, from_datafusion, from_engine};
-use crate::output::{Destination, Format, Options, Sink, open_writer};
+use crate::output::{Destination, Format, Options};
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::session::Session;
@@ -22,8 +22,8 @@ use crate::statement::{self, Statement, Yield};
 use crate::timing::Timing;
 use crate::{output, sql_text};
 
-/// Runs the statements in order, in one session.
-pub(crate) async fn run(args: QueryArgs, settings: &Settings, printer: &Printer) -> Result<()> {
+/// Runs the statements in order, in one session. Returns how many rows were written.
+pub(crate) async fn run(args: QueryArgs, settings: &Settings, printer: &Printer) -> Result<u64> {
     let mut run = Run::prepare(&args, printer)?;
     let texts = sql_text::read(&args)?;
     let session = Session::new(settings)?;
@@ -48,7 +48,7 @@ pub(crate) async fn run(args: QueryArgs, settings: &Settings, printer: &Printer)
     if settings.timing {
         printer.report(&run.timing.report());
     }
-    Ok(())
+    Ok(run.rows)
 }
 
 /// What all statements of a run share.
@@ -59,6 +59,8 @@ struct Run<'a> {
     options: Options,
     sort: Option<Sort>,
     timing: Timing,
+    /// Rows written so far.
+    rows: u64,
 }
 
 impl<'a> Run<'a> {
@@ -84,6 +86,7 @@ impl<'a> Run<'a> {
             format,
             sort: args.sort,
             timing: Timing::start(),
+            rows: 0,
         })
     }
 
@@ -166,6 +169,7 @@ impl<'a> Run<'a> {
             }
             Yield::Count => {
                 let count = self.drain(&physical, &mut stream).await?;
+                self.rows += count;
                 self.printer.note(&format!("{count} rows written"));
                 Ok(())
             }
@@ -224,8 +228,13 @@ impl<'a> Run<'a> {
         format: Format,
     ) -> Result<()> {
         let progress = self.progress(&physical, format);
-        let sink = Sink::open(&self.destination, self.printer)?;
-        let mut writer = open_writer(format, stream.schema(), sink.clone(), self.options)?;
+        let (mut writer, sink) = output::open(
+            format,
+            stream.schema(),
+            &self.destination,
+            self.printer,
+            self.options,
+        )?;
         loop {
             let started = Instant::now();
             let batch = stream
@@ -235,6 +244,7 @@ impl<'a> Run<'a> {
                 .map_err(|e| from_datafusion(&e))?;
             self.timing.execute += started.elapsed();
             let Some(batch) = batch else { break };
+            self.rows += batch.num_rows() as u64;
             let started = Instant::now();
             writer.write(&batch)?;
             self.timing.write += started.elapsed();

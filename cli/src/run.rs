@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use geoflow_engine::{remove_unfinished, unfinished};
 
 use crate::args::{Cli, Command};
 use crate::error::{Failure, Result};
@@ -13,8 +15,11 @@ use crate::interrupt::Interrupt;
 use crate::printer::Printer;
 use crate::settings::{Settings, Speech};
 use crate::{
-    convert, functions, info, interrupt, job, panic, progress, query, spilled, task, validate,
+    convert, functions, info, job, panic, progress, query, sjoin, spilled, task, validate,
 };
+
+/// How long work that has been told to end may take to let go of its files.
+const LETTING_GO: Duration = Duration::from_millis(300);
 
 /// Runs geoflow.
 pub(crate) fn run(argv: Vec<OsString>) -> ExitStatus {
@@ -64,8 +69,9 @@ fn execute(command: Command, settings: &Settings, printer: &Printer) -> Result<(
     let (settings, printer) = (settings.clone(), *printer);
     let mut work = runtime.spawn(async move {
         match command {
-            Command::Query(args) => query::run(args, &settings, &printer).await,
+            Command::Query(args) => query::run(args, &settings, &printer).await.map(drop),
             Command::Convert(args) => convert::run(*args, &settings, &printer).await,
+            Command::Sjoin(args) => sjoin::run(*args, &settings, &printer).await,
             Command::Info(args) => info::run(args, &settings, &printer).await,
             Command::Validate(args) => validate::run(args, &settings, &printer).await,
             Command::Functions(args) => functions::run(&args, &printer),
@@ -79,9 +85,12 @@ fn execute(command: Command, settings: &Settings, printer: &Printer) -> Result<(
             biased;
             result = &mut work => result.unwrap_or_else(|_| Err(panic::to_failure())),
             () = interrupt.wait() => {
+                let begun = unfinished();
                 work.abort();
-                interrupt::remove_unfinished();
-                Err(Failure::interrupted())
+                // What lets go at once cleans up by itself.
+                drop(tokio::time::timeout(LETTING_GO, &mut work).await);
+                remove_unfinished();
+                Err(Failure::interrupted(&begun))
             }
         }
     });

@@ -20,6 +20,8 @@ pub mod predicate;
 pub mod processing;
 pub mod store;
 pub mod tiling;
+mod unfinished;
 
 pub use error::{Error, ErrorKind, Result};
 pub use nearest::nearest;
+pub use unfinished::{Unfinished, remove_unfinished, unfinished};

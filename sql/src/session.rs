@@ -20,6 +20,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
+use geoflow_engine::formats::write::register_writers;
 use geoflow_engine::geoparquet::GeoParquetFormatFactory;
 use geoflow_engine::options::GeoflowOptions;
 
@@ -151,6 +152,7 @@ impl SessionBuilder {
         state.register_expr_planner(Arc::new(SpatialOperators::default()))?;
         state.register_expr_planner(Arc::new(ListAggregates::default()))?;
         state.register_file_format(Arc::new(GeoParquetFormatFactory::new()), true)?;
+        register_writers(&mut state)?;
         let context = enable_url_tables(SessionContext::new_with_state(state));
         functions::register(&context)?;
         // What DuckDB calls it.
@@ -159,6 +161,21 @@ impl SessionBuilder {
         context.register_udf(nearest_function());
         context.register_udf(bare_function());
         Ok(Session { context, notices })
+    }
+}
+
+/// Takes the quotes from `PARTITIONED BY ("the column")`, which DataFusion takes for parts of the name.
+fn unquote_partitions(statement: &mut Statement) {
+    let Statement::CopyTo(copy) = statement else {
+        return;
+    };
+    for name in &mut copy.partitioned_by {
+        let inner = name
+            .strip_prefix('"')
+            .and_then(|name| name.strip_suffix('"'));
+        if let Some(inner) = inner {
+            *name = inner.replace("\"\"", "\"");
+        }
     }
 }
 
@@ -222,6 +239,7 @@ fn prepare(statement: &mut Statement) -> Result<()> {
     idioms::rewrite(statement);
     hide_labels(statement);
     name_calls(statement);
+    unquote_partitions(statement);
     headings::shorten(statement);
     show::rewrite(statement)
 }

@@ -7,12 +7,14 @@ mod info;
 mod job;
 mod kubernetes;
 mod memory_size;
+mod place;
 mod query;
+mod sjoin;
 mod stores;
 mod task;
 mod validate;
 
-pub(crate) use convert::{Bbox, ConvertArgs, Encoding, Sort};
+pub(crate) use convert::{Bbox, ConvertArgs};
 pub(crate) use functions::{FunctionsArgs, FunctionsFormat};
 pub(crate) use global::{ColorChoice, ErrorFormat, GlobalArgs};
 pub(crate) use info::{InfoArgs, InfoFormat};
@@ -21,7 +23,9 @@ pub(crate) use job::{
     PlanFormat, ReportFormat, ResumeArgs, Runner, ShowFormat, StatementArgs, SubmitArgs, WaitArgs,
 };
 pub(crate) use kubernetes::{ClusterArgs, DryRun, KubernetesArgs};
+pub(crate) use place::{Encoding, PlaceArgs, Sort};
 pub(crate) use query::{MaxRows, QueryArgs};
+pub(crate) use sjoin::{How, JoinPredicate, SjoinArgs, Suffixes};
 pub(crate) use stores::StoreArgs;
 pub(crate) use task::TaskArgs;
 pub(crate) use validate::ValidateArgs;
@@ -59,6 +63,9 @@ pub(crate) enum Command {
     /// Convert between formats; sort, filter, transform and partition on the way
     #[command(after_help = convert::EXAMPLES)]
     Convert(Box<ConvertArgs>),
+    /// Join two layers by how their geometries relate, or to the nearest, into a file
+    #[command(after_help = sjoin::EXAMPLES)]
+    Sjoin(Box<SjoinArgs>),
     /// Show schema, CRS, geometry types, bounds and row groups of GeoParquet files
     Info(InfoArgs),
     /// Check GeoParquet files against the standard, and against what makes them quick to read

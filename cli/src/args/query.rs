@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use super::convert::Sort;
+use super::place::Sort;
 use crate::output::Format;
 
 pub(crate) const EXAMPLES: &str = "\

@@ -104,8 +104,16 @@ impl Failure {
         Self::new(FailureKind::Bug, message)
     }
 
-    pub(crate) fn interrupted() -> Box<Self> {
-        Self::new(FailureKind::Interrupted, "interrupted")
+    /// `removed` are the outputs that were not complete yet.
+    pub(crate) fn interrupted(removed: &[String]) -> Box<Self> {
+        let message = match removed {
+            [] => "interrupted".to_string(),
+            removed => format!(
+                "interrupted: what was written of {} has been removed",
+                removed.join(", ")
+            ),
+        };
+        Self::new(FailureKind::Interrupted, message)
     }
 
     pub(crate) fn pipe_closed() -> Box<Self> {

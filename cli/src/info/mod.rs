@@ -86,5 +86,5 @@ async fn head(path: &str, rows: usize, settings: &Settings, printer: &Printer) -
         sort: None,
         max_rows: MaxRows(None),
     };
-    query::run(query, settings, printer).await
+    query::run(query, settings, printer).await.map(drop)
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::ValueEnum;
+use geoflow_engine::formats::write::FileFormat;
 
 use crate::error::{Failure, Result};
 
@@ -27,12 +28,18 @@ pub(crate) enum Format {
     Parquet,
     /// Arrow IPC: a file with -o, a stream on standard output
     Arrow,
+    /// GeoPackage: a layer with a spatial index; needs -o
+    Gpkg,
+    /// FlatGeobuf, with its index; needs -o
+    Fgb,
+    /// Shapefile: .shp, .shx, .dbf, .prj and .cpg; needs -o
+    Shp,
     /// The text of EXPLAIN; no choice of the user
     #[value(skip)]
     Plan,
 }
 
-const EXTENSIONS: [(&str, Format); 12] = [
+const EXTENSIONS: [(&str, Format); 17] = [
     ("csv", Format::Csv),
     ("tsv", Format::Tsv),
     ("json", Format::Json),
@@ -41,6 +48,11 @@ const EXTENSIONS: [(&str, Format); 12] = [
     ("geojson", Format::Geojson),
     ("geojsonl", Format::Geojsonseq),
     ("geojsons", Format::Geojsonseq),
+    ("geojsonseq", Format::Geojsonseq),
+    ("gpkg", Format::Gpkg),
+    ("fgb", Format::Fgb),
+    ("shp", Format::Shp),
+    ("pq", Format::Parquet),
     ("parquet", Format::Parquet),
     ("geoparquet", Format::Parquet),
     ("arrow", Format::Arrow),
@@ -95,6 +107,24 @@ impl Format {
     /// Whether two results one after another are no longer a document of this format.
     pub(crate) fn is_one_document(self) -> bool {
         matches!(self, Format::Geojson | Format::Parquet | Format::Arrow)
+            || self.file().is_some_and(|format| !format.is_stream())
+    }
+
+    /// The format of files that the engine writes row by row.
+    pub(crate) fn file(self) -> Option<FileFormat> {
+        Some(match self {
+            Format::Csv => FileFormat::Csv,
+            Format::Tsv => FileFormat::Tsv,
+            Format::Geojson => FileFormat::GeoJson,
+            Format::Geojsonseq => FileFormat::GeoJsonSeq,
+            Format::Arrow => FileFormat::Arrow,
+            Format::Gpkg => FileFormat::GeoPackage,
+            Format::Fgb => FileFormat::FlatGeobuf,
+            Format::Shp => FileFormat::Shapefile,
+            Format::Table | Format::Json | Format::Ndjson | Format::Parquet | Format::Plan => {
+                return None;
+            }
+        })
     }
 }
 

@@ -7,10 +7,10 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::json::writer::{JsonFormat, LineDelimited, Writer, WriterBuilder};
+use geoflow_engine::formats::write::{JsonColumns, RawJson};
 
-use super::json_text::{JsonColumns, RawJson};
 use super::{BatchWriter, Shown, Sink};
-use crate::error::{Result, from_arrow};
+use crate::error::{Result, from_arrow, from_engine};
 
 /// Writes rows as JSON objects.
 pub(super) struct JsonWriter<F: JsonFormat> {
@@ -40,7 +40,7 @@ impl<F: JsonFormat> JsonWriter<F> {
             .with_encoder_factory(Arc::new(RawJson))
             .build(sink.clone());
         Ok(JsonWriter {
-            columns: JsonColumns::new(&schema)?,
+            columns: JsonColumns::new(&schema).map_err(|e| from_engine(&e))?,
             writer,
             sink,
         })
@@ -49,7 +49,7 @@ impl<F: JsonFormat> JsonWriter<F> {
 
 impl<F: JsonFormat + Send> BatchWriter for JsonWriter<F> {
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let batch = self.columns.convert(batch)?;
+        let batch = self.columns.convert(batch).map_err(|e| from_engine(&e))?;
         self.writer
             .write(&batch)
             .map_err(|e| self.sink.failure_or(|| from_arrow(&e)))

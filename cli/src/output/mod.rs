@@ -2,18 +2,15 @@
 //!
 //! ```text
 //!  RecordBatch ──> BatchWriter ──────────────> Sink ──> standard output
-//!                  table csv json geojson       │  └──> .name.tmp ──(commit)──> name
-//!                  parquet arrow                └ remembers the first I/O error, which the
-//!                                                 libraries in between turn into mere text
+//!                  │ table csv json geojson     │  └──> .name.tmp ──(commit)──> name
+//!                  │ parquet arrow              └ remembers the first I/O error, which the
+//!                  │                              libraries in between turn into mere text
+//!                  └ gpkg fgb shp: files that are seeked in, in a folder ──(commit)──> name
 //! ```
 
-mod arrow_ipc;
-mod csv;
+mod file;
 mod format;
-mod geojson;
-mod geometry;
 mod json;
-mod json_text;
 mod parquet;
 mod plan;
 mod table;
@@ -25,7 +22,10 @@ pub(crate) use target::{Destination, Sink};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+use geoflow_engine::formats::write::FileFormat;
+
 use crate::error::Result;
+use crate::printer::Printer;
 
 /// What a writer may be told beside its format.
 #[derive(Debug, Clone, Copy)]
@@ -55,23 +55,44 @@ pub(crate) trait BatchWriter: Send {
     fn finish(self: Box<Self>) -> Result<Shown>;
 }
 
-/// Starts a result.
-pub(crate) fn open_writer(
+/// Starts a result at its destination.
+pub(crate) fn open(
+    format: Format,
+    schema: SchemaRef,
+    destination: &Destination,
+    printer: &Printer,
+    options: Options,
+) -> Result<(Box<dyn BatchWriter>, Sink)> {
+    if let Some(format) = format.file().filter(|format| !format.is_stream()) {
+        let writer = file::StagedWriter::new(format, &schema, destination)?;
+        return Ok((Box::new(writer), Sink::elsewhere()));
+    }
+    let sink = Sink::open(destination, printer)?;
+    Ok((open_writer(format, schema, sink.clone(), options)?, sink))
+}
+
+fn open_writer(
     format: Format,
     schema: SchemaRef,
     sink: Sink,
     options: Options,
 ) -> Result<Box<dyn BatchWriter>> {
+    let stream = |format: FileFormat, sink: Sink| -> Result<Box<dyn BatchWriter>> {
+        Ok(Box::new(file::StreamWriter::new(format, &schema, sink)?))
+    };
     Ok(match format {
         Format::Table => Box::new(table::TableWriter::new(schema, sink, options.max_rows)?),
         Format::Plan => Box::new(plan::PlanWriter::new(sink)),
-        Format::Csv => Box::new(csv::CsvWriter::new(schema, sink, b',')?),
-        Format::Tsv => Box::new(csv::CsvWriter::new(schema, sink, b'\t')?),
         Format::Json => Box::new(json::JsonWriter::array(schema, sink)?),
         Format::Ndjson => Box::new(json::JsonWriter::lines(schema, sink)?),
-        Format::Geojson => Box::new(geojson::GeoJsonWriter::collection(schema, sink)?),
-        Format::Geojsonseq => Box::new(geojson::GeoJsonWriter::sequence(schema, sink)?),
         Format::Parquet => Box::new(parquet::ParquetWriter::new(schema, sink)?),
-        Format::Arrow => arrow_ipc::new(schema, sink)?,
+        Format::Csv => stream(FileFormat::Csv, sink)?,
+        Format::Tsv => stream(FileFormat::Tsv, sink)?,
+        Format::Geojson => stream(FileFormat::GeoJson, sink)?,
+        Format::Geojsonseq => stream(FileFormat::GeoJsonSeq, sink)?,
+        Format::Arrow => stream(FileFormat::Arrow, sink)?,
+        Format::Gpkg => stream(FileFormat::GeoPackage, sink)?,
+        Format::Fgb => stream(FileFormat::FlatGeobuf, sink)?,
+        Format::Shp => stream(FileFormat::Shapefile, sink)?,
     })
 }

@@ -5,11 +5,12 @@ use std::io::Write;
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use geoflow_engine::formats::write::{GeometryColumn, find_geometries};
+use geoflow_engine::geometry::wkb_to_shortened_wkt;
 use unicode_width::UnicodeWidthStr;
 
-use super::geometry::{GeometryColumn, find, shortened_wkt};
 use super::{BatchWriter, Shown, Sink};
-use crate::error::{Result, from_arrow, from_io};
+use crate::error::{Result, from_arrow, from_engine, from_io};
 
 /// Rows that decide the widths of the columns. Later rows stream by with these widths, so that
 /// `--max-rows all` over a huge result needs no huge memory.
@@ -34,7 +35,7 @@ pub(super) struct TableWriter {
 impl TableWriter {
     pub(super) fn new(schema: SchemaRef, sink: Sink, max_rows: Option<usize>) -> Result<Self> {
         Ok(TableWriter {
-            geometries: find(&schema)?,
+            geometries: find_geometries(&schema).map_err(|e| from_engine(&e))?,
             schema,
             max_rows: max_rows.unwrap_or(usize::MAX),
             waiting: Vec::new(),
@@ -57,8 +58,11 @@ impl TableWriter {
                 .iter_mut()
                 .find(|column| column.index == index)
             {
-                let shorten = |wkb: &[u8], out: &mut String| shortened_wkt(wkb, out, WKT_WIDTH);
-                let texts = geometry.texts(&array.slice(0, rows), shorten)?;
+                let shorten =
+                    |wkb: &[u8], out: &mut String| wkb_to_shortened_wkt(wkb, out, WKT_WIDTH);
+                let texts = geometry
+                    .texts(&array.slice(0, rows), shorten)
+                    .map_err(|e| from_engine(&e))?;
                 for (row, text) in cells.iter_mut().zip(texts.iter()) {
                     row.push(text.unwrap_or("NULL").to_string());
                 }

@@ -6,10 +6,10 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use geoflow_engine::Unfinished;
 use tempfile::NamedTempFile;
 
 use crate::error::{Failure, Result, from_io};
-use crate::interrupt::Unfinished;
 use crate::printer::{Printer, stdout_failure};
 
 const BUFFER: usize = 1 << 16;
@@ -32,6 +32,11 @@ impl Destination {
             overwrite,
             special: false,
         }
+    }
+
+    /// Whether what is there is replaced.
+    pub(crate) fn overwrites(&self) -> bool {
+        self.overwrite
     }
 
     /// `None` for standard output.
@@ -136,7 +141,7 @@ impl Sink {
             }
             Some(path) => {
                 let file = temporary(path).map_err(|error| cannot_write(path, &error))?;
-                let unfinished = Unfinished::new(file.path());
+                let unfinished = Unfinished::new(file.path(), path.display().to_string());
                 Place::File {
                     file: BufWriter::with_capacity(BUFFER, file),
                     path: path.clone(),
@@ -149,6 +154,14 @@ impl Sink {
             place,
             failure: None,
         }))))
+    }
+
+    /// The sink of a writer that makes files of its own.
+    pub(crate) fn elsewhere() -> Self {
+        Sink(Arc::new(Mutex::new(State {
+            place: Place::Committed,
+            failure: None,
+        })))
     }
 
     /// Whether bytes go to standard output, where nobody can seek.

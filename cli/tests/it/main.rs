@@ -11,6 +11,7 @@ mod functions;
 mod info;
 mod mismatch;
 mod output_file;
+mod sjoin;
 mod spilling;
 mod statements;
 mod streams;

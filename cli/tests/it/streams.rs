@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -64,36 +65,36 @@ fn a_reader_that_has_enough() {
 
 #[test]
 fn ctrl_c_leaves_no_file() {
-    for (signal, sql, format) in [
-        ("INT", ENDLESS, "csv"),
-        ("TERM", ROWS, "parquet"),
-        ("INT", ROWS, "geojson"),
+    const POINTS: &str =
+        "SELECT value, ST_Point(value, 1) AS geometry FROM generate_series(1, 100000000000)";
+    let copy = |to: &str, options: &str| vec![format!("COPY ({POINTS}) TO '{to}' {options}")];
+    let output = |sql: &str, to: &str| [sql, "-o", to].map(str::to_string).to_vec();
+    for (signal, args, shown) in [
+        ("INT", output(ENDLESS, "out.csv"), "out.csv"),
+        ("TERM", output(ROWS, "out.parquet"), "out.parquet"),
+        ("INT", output(ROWS, "out.ndjson"), "out.ndjson"),
+        ("INT", output(POINTS, "out.gpkg"), "out.gpkg"),
+        ("TERM", copy("out.gpkg", ""), "out.gpkg"),
+        ("INT", copy("out.shp", ""), "out.shp"),
+        ("INT", copy("out.parquet", ""), "out.parquet"),
+        (
+            "INT",
+            copy(
+                "out/",
+                "STORED AS PARQUET OPTIONS (max_file_size '1KB', row_group_rows '1000')",
+            ),
+            "out/",
+        ),
     ] {
         let fixture = Fixture::new();
-        let sql = match format {
-            "geojson" => {
-                "SELECT arrow_cast(NULL, 'Binary') AS g, value FROM generate_series(1, 100000000000)"
-            }
-            _ => sql,
-        };
         let mut child = fixture
-            .run(&[
-                "query",
-                sql,
-                "-o",
-                "out",
-                "--format",
-                if format == "geojson" {
-                    "ndjson"
-                } else {
-                    format
-                },
-            ])
+            .run(&["query"])
+            .args(&args)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         // The temporary file shows that the work has begun.
-        wait_for(|| !fixture.files().is_empty());
+        wait_for(|| !all_files(&fixture.path(".")).is_empty());
         let sent = Command::new("kill")
             .args(["-s", signal, &child.id().to_string()])
             .status()
@@ -101,9 +102,10 @@ fn ctrl_c_leaves_no_file() {
         assert!(sent.success());
         let start = Instant::now();
         let status = child.wait().unwrap();
-        assert_eq!(status.code(), Some(130), "{signal} {format}");
+        assert_eq!(status.code(), Some(130), "{signal} {args:?}");
         assert!(start.elapsed() < Duration::from_secs(10));
-        assert!(fixture.files().is_empty(), "{:?}", fixture.files());
+        let left = all_files(&fixture.path("."));
+        assert!(left.is_empty(), "{args:?}: {left:?}");
         let mut stderr = String::new();
         child
             .stderr
@@ -111,8 +113,27 @@ fn ctrl_c_leaves_no_file() {
             .unwrap()
             .read_to_string(&mut stderr)
             .unwrap();
-        assert_eq!(stderr, "interrupted\n");
+        let (said, end) =
+            stderr.split_at(stderr.len() - format!("{shown} has been removed\n").len());
+        assert!(
+            said.starts_with("interrupted: what was written of "),
+            "{stderr}"
+        );
+        assert!(end.starts_with(shown), "{stderr}");
     }
+}
+
+/// All files below a folder, hidden ones too.
+fn all_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = vec![];
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()) {
+        match path.is_dir() {
+            true => files.extend(all_files(&path)),
+            false => files.push(path),
+        }
+    }
+    files
 }
 
 #[test]

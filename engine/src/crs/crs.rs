@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::definition::Definition as EpsgDefinition;
 use super::{projjson, wgs84};
 use crate::{Error, Result};
 
@@ -116,6 +117,16 @@ impl Crs {
             }
             Definition::AuthorityCode(code) => projjson::of_code(code),
         }
+    }
+
+    /// The definition as WKT 1, for formats that want that; `None` where geoflow does not know it.
+    pub fn to_wkt1(&self) -> Option<&'static str> {
+        let wkt = EpsgDefinition::of(self).ok()?.wkt;
+        let known = ["GEOGCS[", "PROJCS[", "COMPD_CS[", "GEOCCS[", "LOCAL_CS["];
+        known
+            .iter()
+            .any(|node| wkt.starts_with(node))
+            .then_some(wkt)
     }
 
     /// Whether this is longitude and latitude on WGS 84 (`OGC:CRS84` or `EPSG:4326`).

@@ -3,6 +3,7 @@
 //! ```text
 //!  file ──> FeatureSource: schema, batches one after another ──> FeatureTable ──> scan of a statement
 //!                          on a thread of its own
+//!  statement ──> RowWriter ──> file, complete or not at all         (write)
 //! ```
 
 mod columns;
@@ -18,6 +19,7 @@ mod scan;
 mod shapefile;
 mod source;
 mod table;
+pub mod write;
 
 pub use flatgeobuf::FlatGeobuf;
 pub use geojson::{GeoJson, GeoJsonOptions};

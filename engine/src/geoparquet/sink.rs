@@ -29,8 +29,8 @@ use super::output_options::Existing;
 use super::output_path::{FileNames, part, partition_folder, unique_prefix};
 use super::write_plan::WritePlan;
 use super::{OutputOptions, WriteOptions, display_location};
-use crate::Error;
 use crate::store::explain_object_store_error;
+use crate::{Error, Unfinished};
 
 /// The value of DataFusion's `max_row_group_size` that means that nobody set it.
 const DATAFUSION_ROW_GROUP: usize = 1024 * 1024;
@@ -188,12 +188,14 @@ impl DataSink for GeoParquetSink {
             },
             open: None,
             done: vec![],
+            parts: vec![],
             rows: 0,
             metrics: Metrics::new(&self.metrics),
         };
         let written = output.run(&mut data).await;
         match written {
             Ok(()) => {
+                output.parts.drain(..).for_each(Unfinished::keep);
                 self.remove(&store, &replaced).await?;
                 Ok(output.rows)
             }
@@ -303,6 +305,8 @@ struct Output<'a> {
     open: Option<Open>,
     /// Files that are complete.
     done: Vec<Path>,
+    /// The same, on this machine: without the others they are of no use.
+    parts: Vec<Unfinished>,
     rows: u64,
     metrics: Metrics,
 }
@@ -311,6 +315,7 @@ struct Open {
     file: OutputFile,
     /// The values that the rows are partitioned by.
     partition: Vec<(String, Option<String>)>,
+    _unfinished: Option<Unfinished>,
 }
 
 struct Metrics {
@@ -434,8 +439,23 @@ impl Output<'_> {
             threads,
         )?;
         file.count_from(self.rows);
-        self.open = Some(Open { file, partition });
+        // The store calls it so until it is complete.
+        let made = format!("/{}#1", file.path());
+        let shown = self.sink.config.original_url.clone();
+        let unfinished = self
+            .is_local()
+            .then(|| Unfinished::new(std::path::Path::new(&made), shown));
+        self.open = Some(Open {
+            file,
+            partition,
+            _unfinished: unfinished,
+        });
         Ok(())
+    }
+
+    fn is_local(&self) -> bool {
+        let store = self.sink.config.object_store_url.as_str();
+        store.starts_with("file:")
     }
 
     async fn close(&mut self) -> Result<()> {
@@ -448,6 +468,12 @@ impl Output<'_> {
         self.metrics
             .bytes
             .add(usize::try_from(summary.bytes).unwrap_or(usize::MAX));
+        if self.folder && self.is_local() {
+            let shown = self.sink.config.original_url.clone();
+            let part = format!("/{path}");
+            self.parts
+                .push(Unfinished::part(std::path::Path::new(&part), shown));
+        }
         self.done.push(path);
         Ok(())
     }

@@ -41,7 +41,7 @@ pub(super) fn write_plan(
     output: &OutputOptions,
     order: Option<LexRequirement>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
-    let labelled = labelled(&input.schema(), config);
+    let labelled = labelled_schema(&input.schema(), config);
     let mut partition = partition_columns(config, &labelled)?;
     let geometry = geometry_columns(&labelled)?.first().copied();
     let needed = |what: &str| {
@@ -87,7 +87,7 @@ pub(super) fn write_plan(
 }
 
 /// The columns of the input by the names of the output; labels may stand only on the fields of the input.
-fn labelled(input: &Schema, config: &FileSinkConfig) -> Schema {
+pub(crate) fn labelled_schema(input: &Schema, config: &FileSinkConfig) -> Schema {
     let fields = config.output_schema().fields().iter().enumerate();
     let fields: Vec<_> = fields
         .map(|(i, field)| {

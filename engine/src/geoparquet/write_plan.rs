@@ -212,6 +212,21 @@ pub fn geometry_columns(input: &Schema) -> Result<Vec<usize>> {
     Ok(primary.into_iter().chain(others).collect())
 }
 
+/// The struct columns that look like the coverings of geometry columns: what a file written from the rows
+/// computes again.
+///
+/// # Errors
+/// [`Error::Data`] for broken extension metadata.
+pub fn covering_columns(input: &Schema) -> Result<Vec<usize>> {
+    let types = input
+        .fields()
+        .iter()
+        .map(|field| GeometryType::from_field(field))
+        .collect::<Result<Vec<_>>>()?;
+    let pairs = stale_coverings(input, &types, primary(input, &types));
+    Ok(pairs.into_iter().map(|(_, covering)| covering).collect())
+}
+
 /// The geometry column named as is usual, else the first.
 fn primary(input: &Schema, types: &[Option<GeometryType>]) -> Option<usize> {
     let is_geometry = |i: &usize| types.get(*i).is_some_and(Option::is_some);

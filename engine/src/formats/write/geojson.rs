@@ -10,16 +10,16 @@ use arrow::array::{Array, RecordBatch, StructArray};
 use arrow::datatypes::{Field, Fields, SchemaRef};
 use arrow::json::writer::{EncoderOptions, make_encoder};
 
-use super::geometry::{GeometryColumn, find, geojson_text, not_lon_lat};
-use super::json_text::{JsonColumns, encoder_options};
-use super::{BatchWriter, Shown, Sink};
-use crate::error::{Failure, Result, from_arrow, from_io};
+use super::format::{arrow_failed, stream_failed};
+use super::json_text::{JsonColumns, encoder_options, geojson_text};
+use super::{GeometryColumn, RowWriter, find_geometries, not_lon_lat};
+use crate::{Error, Result};
 
 /// Bytes gathered before they are handed on.
 const CHUNK: usize = 1 << 16;
 
 /// Writes rows as GeoJSON features.
-pub(super) struct GeoJsonWriter {
+pub(super) struct GeoJsonWriter<W> {
     geometry: GeometryColumn,
     /// Columns of the properties.
     others: Vec<usize>,
@@ -27,7 +27,7 @@ pub(super) struct GeoJsonWriter {
     options: EncoderOptions,
     frame: Frame,
     started: bool,
-    sink: Sink,
+    out: W,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,30 +36,33 @@ enum Frame {
     Lines,
 }
 
-impl GeoJsonWriter {
+impl<W: Write> GeoJsonWriter<W> {
     /// One FeatureCollection.
-    pub(super) fn collection(schema: SchemaRef, sink: Sink) -> Result<Self> {
-        Self::new(schema, sink, Frame::Collection)
+    pub(super) fn collection(schema: &SchemaRef, out: W) -> Result<Self> {
+        Self::new(schema, out, Frame::Collection)
     }
 
     /// One feature a line.
-    pub(super) fn sequence(schema: SchemaRef, sink: Sink) -> Result<Self> {
-        Self::new(schema, sink, Frame::Lines)
+    pub(super) fn sequence(schema: &SchemaRef, out: W) -> Result<Self> {
+        Self::new(schema, out, Frame::Lines)
     }
 
-    fn new(schema: SchemaRef, sink: Sink, frame: Frame) -> Result<Self> {
-        let columns = find(&schema)?;
+    fn new(schema: &SchemaRef, out: W, frame: Frame) -> Result<Self> {
+        let columns = find_geometries(schema)?;
         for column in &columns {
             not_lon_lat(column, "GeoJSON")?;
         }
         let Some(geometry) = columns.into_iter().next() else {
-            return Err(Failure::user("GeoJSON needs a geometry column, and the result has none")
-                .with_hint("select one, make one with ST_Point(longitude, latitude), or use --format ndjson"));
+            return Err(Error::Statement(
+                "GeoJSON needs a geometry column, and the result has none: select one, \
+                 make one with ST_Point(longitude, latitude), or write .ndjson"
+                    .to_owned(),
+            ));
         };
         let others: Vec<usize> = (0..schema.fields().len())
             .filter(|index| *index != geometry.index)
             .collect();
-        let properties = schema.project(&others).map_err(|e| from_arrow(&e))?;
+        let properties = schema.project(&others).map_err(|e| arrow_failed(&e))?;
         Ok(GeoJsonWriter {
             geometry,
             others,
@@ -67,7 +70,7 @@ impl GeoJsonWriter {
             options: encoder_options(),
             frame,
             started: false,
-            sink,
+            out,
         })
     }
 
@@ -78,20 +81,18 @@ impl GeoJsonWriter {
     }
 
     fn send(&mut self, out: &mut Vec<u8>) -> Result<()> {
-        self.sink
-            .write_all(out)
-            .map_err(|e| self.sink.failure_or(|| from_io("cannot write", &e)))?;
+        self.out.write_all(out).map_err(|e| stream_failed(&e))?;
         out.clear();
         Ok(())
     }
 }
 
-impl BatchWriter for GeoJsonWriter {
+impl<W: Write + Send> RowWriter for GeoJsonWriter<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let geometries = self
             .geometry
             .texts(batch.column(self.geometry.index), geojson_text)?;
-        let properties = batch.project(&self.others).map_err(|e| from_arrow(&e))?;
+        let properties = batch.project(&self.others).map_err(|e| arrow_failed(&e))?;
         let properties = self.properties.convert(&properties)?;
         let fields: Fields = properties.schema().fields().clone();
         let field = Arc::new(Field::new_struct("", fields.clone(), false));
@@ -101,7 +102,7 @@ impl BatchWriter for GeoJsonWriter {
             false => StructArray::from(properties),
         };
         let options = self.options.clone();
-        let mut encoder = make_encoder(&field, &object, &options).map_err(|e| from_arrow(&e))?;
+        let mut encoder = make_encoder(&field, &object, &options).map_err(|e| arrow_failed(&e))?;
         let mut out = Vec::with_capacity(2 * CHUNK);
         for row in 0..rows {
             self.start(&mut out);
@@ -127,13 +128,13 @@ impl BatchWriter for GeoJsonWriter {
         self.send(&mut out)
     }
 
-    fn finish(mut self: Box<Self>) -> Result<Shown> {
+    fn finish(mut self: Box<Self>) -> Result<()> {
         let mut out = Vec::new();
         self.start(&mut out);
         if self.frame == Frame::Collection {
             out.extend_from_slice(b"\n]}\n");
         }
         self.send(&mut out)?;
-        Ok(Shown::All)
+        self.out.flush().map_err(|e| stream_failed(&e))
     }
 }

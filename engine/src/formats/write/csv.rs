@@ -1,5 +1,6 @@
 //! Comma- and tab-separated values. A geometry is WKT, NULL is empty, nested values are JSON.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, StringBuilder};
@@ -7,25 +8,24 @@ use arrow::csv::{Writer, WriterBuilder};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::json::writer::make_encoder;
 
-use super::geometry::{GeometryColumn, find, wkt_text};
+use super::format::{arrow_failed, no_rows, stream_failed};
 use super::json_text::{display_text, encoder_options};
-use super::{BatchWriter, Shown, Sink};
-use crate::error::{Result, from_arrow};
+use super::{GeometryColumn, RowWriter, find_geometries, wkb_text};
+use crate::Result;
 
 /// Writes rows as separated values.
-pub(super) struct CsvWriter {
+pub(super) struct CsvWriter<W: Write> {
     geometries: Vec<GeometryColumn>,
     /// Columns that the CSV writer does not know.
     nested: Vec<(usize, FieldRef)>,
     schema: SchemaRef,
-    writer: Writer<Sink>,
+    writer: Writer<W>,
     has_header: bool,
-    sink: Sink,
 }
 
-impl CsvWriter {
-    pub(super) fn new(schema: SchemaRef, sink: Sink, delimiter: u8) -> Result<Self> {
-        let geometries = find(&schema)?;
+impl<W: Write> CsvWriter<W> {
+    pub(super) fn new(schema: &SchemaRef, out: W, delimiter: u8) -> Result<Self> {
+        let geometries = find_geometries(schema)?;
         let mut nested = Vec::new();
         let mut fields: Vec<FieldRef> = Vec::new();
         for (index, field) in schema.fields().iter().enumerate() {
@@ -38,49 +38,44 @@ impl CsvWriter {
                 false => Arc::clone(field),
             });
         }
-        let writer = WriterBuilder::new()
-            .with_delimiter(delimiter)
-            .build(sink.clone());
         Ok(CsvWriter {
             geometries,
             nested,
             schema: Arc::new(Schema::new(fields)),
-            writer,
+            writer: WriterBuilder::new().with_delimiter(delimiter).build(out),
             has_header: false,
-            sink,
         })
     }
 
     fn send(&mut self, batch: &RecordBatch) -> Result<()> {
         self.has_header = true;
-        self.writer
-            .write(batch)
-            .map_err(|e| self.sink.failure_or(|| from_arrow(&e)))
+        self.writer.write(batch).map_err(|e| arrow_failed(&e))
     }
 }
 
-impl BatchWriter for CsvWriter {
+impl<W: Write + Send> RowWriter for CsvWriter<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let mut columns = batch.columns().to_vec();
         for geometry in &mut self.geometries {
             let index = geometry.index;
-            columns[index] = Arc::new(geometry.texts(&columns[index], wkt_text)?);
+            columns[index] = Arc::new(geometry.texts(&columns[index], wkb_text)?);
         }
         for (index, field) in &self.nested {
             columns[*index] = Arc::new(nested_text(field, &columns[*index])?);
         }
-        let batch =
-            RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(|e| from_arrow(&e))?;
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)
+            .map_err(|e| arrow_failed(&e))?;
         self.send(&batch)
     }
 
-    fn finish(mut self: Box<Self>) -> Result<Shown> {
+    fn finish(mut self: Box<Self>) -> Result<()> {
         if !self.has_header {
             // No rows came, and a reader still wants to know the columns.
-            let empty = RecordBatch::new_empty(Arc::clone(&self.schema));
+            let empty = no_rows(&self.schema);
             self.send(&empty)?;
         }
-        Ok(Shown::All)
+        let mut out = self.writer.into_inner();
+        out.flush().map_err(|e| stream_failed(&e))
     }
 }
 

@@ -16,36 +16,41 @@ use arrow::error::ArrowError;
 use arrow::json::writer::{Encoder, EncoderFactory, EncoderOptions, NullableEncoder, make_encoder};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use super::geometry::{GeometryColumn, find, geojson_text};
-use crate::error::{Failure, Result, from_arrow};
+use super::format::arrow_failed;
+use super::{GeometryColumn, find_geometries};
+use crate::geometry::wkb::WkbError;
+use crate::geometry::{RingOrder, wkb_to_geojson};
+use crate::{Error, Result};
 
 /// Marks a text column that is JSON already.
 const RAW: &str = "geoflow:raw_json";
 
 /// Converts batches to columns that Arrow's JSON encoder writes the way we want.
-pub(super) struct JsonColumns {
+#[derive(Debug)]
+pub struct JsonColumns {
     geometries: Vec<GeometryColumn>,
     as_text: Vec<usize>,
     schema: SchemaRef,
 }
 
 impl JsonColumns {
+    /// Columns of this schema.
+    ///
     /// # Errors
     /// For two columns of one name: readers of JSON keep only one of them, without a word.
-    pub(super) fn new(schema: &Schema) -> Result<Self> {
+    pub fn new(schema: &Schema) -> Result<Self> {
         let mut names = HashSet::new();
         if let Some(twice) = schema
             .fields()
             .iter()
             .find(|field| !names.insert(field.name()))
         {
-            return Err(Failure::user(format!(
-                "two columns are named \"{}\", and a JSON object holds only one",
+            return Err(Error::Statement(format!(
+                "two columns are named \"{}\", and a JSON object holds only one: give one of them another name with AS",
                 twice.name()
-            ))
-            .with_hint("give one of them another name with AS"));
+            )));
         }
-        let geometries = find(schema)?;
+        let geometries = find_geometries(schema)?;
         let mut as_text = Vec::new();
         let mut fields: Vec<FieldRef> = Vec::new();
         for (index, field) in schema.fields().iter().enumerate() {
@@ -67,7 +72,11 @@ impl JsonColumns {
         })
     }
 
-    pub(super) fn convert(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+    /// The columns of a batch as they are encoded.
+    ///
+    /// # Errors
+    /// A geometry that is malformed.
+    pub fn convert(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
         let mut columns = batch.columns().to_vec();
         for geometry in &mut self.geometries {
             let index = geometry.index;
@@ -80,22 +89,25 @@ impl JsonColumns {
         let options =
             arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
-            .map_err(|e| from_arrow(&e))
+            .map_err(|e| arrow_failed(&e))
     }
 }
 
 /// The options of all JSON that geoflow writes.
-pub(super) fn encoder_options() -> EncoderOptions {
+pub fn encoder_options() -> EncoderOptions {
     EncoderOptions::default()
         .with_explicit_nulls(true)
         .with_encoder_factory(Arc::new(RawJson))
 }
 
 /// The values of a column as a table shows them.
-pub(super) fn display_text(array: &ArrayRef) -> Result<StringArray> {
+///
+/// # Errors
+/// [`Error::Data`] for a value that has no text.
+pub fn display_text(array: &ArrayRef) -> Result<StringArray> {
     let options = FormatOptions::default();
     let formatter =
-        ArrayFormatter::try_new(array.as_ref(), &options).map_err(|e| from_arrow(&e))?;
+        ArrayFormatter::try_new(array.as_ref(), &options).map_err(|e| arrow_failed(&e))?;
     let nulls = array.logical_nulls();
     let mut text = StringBuilder::new();
     for row in 0..array.len() {
@@ -105,7 +117,7 @@ pub(super) fn display_text(array: &ArrayRef) -> Result<StringArray> {
                 formatter
                     .value(row)
                     .try_to_string()
-                    .map_err(|e| from_arrow(&e))?,
+                    .map_err(|e| arrow_failed(&e))?,
             ),
         }
     }
@@ -117,9 +129,14 @@ fn is_encodable(field: &FieldRef) -> bool {
     make_encoder(field, empty.as_ref(), &EncoderOptions::default()).is_ok()
 }
 
+/// A GeoJSON geometry object, its rings turned as RFC 7946 asks.
+pub(super) fn geojson_text(wkb: &[u8], out: &mut String) -> Result<(), WkbError> {
+    wkb_to_geojson(wkb, RingOrder::RightHand, out)
+}
+
 /// Passes text that is JSON already as it is.
 #[derive(Debug)]
-pub(super) struct RawJson;
+pub struct RawJson;
 
 impl EncoderFactory for RawJson {
     fn make_default_encoder<'a>(

@@ -1,0 +1,286 @@
+//! `geoflow sjoin`: the spatial join of two layers as one statement, run as `geoflow query` runs it.
+//!
+//! ```text
+//!  TARGET ─┐ columns, geometry, CRS                    ┌──> COPY (...) TO OUT
+//!          ├──> SELECT ... JOIN ... ON ST_...(...) ────┤
+//!  JOIN ───┘     (ST_Transform where the CRS differ)   └──> -o OUT
+//!                                                            no row: why?
+//! ```
+
+mod columns;
+mod empty;
+mod layer;
+
+use crate::args::{How, JoinPredicate, SjoinArgs};
+use crate::error::{Failure, Result};
+use crate::place::{Place, quoted};
+use crate::printer::Printer;
+use crate::session::Session;
+use crate::settings::Settings;
+use columns::columns;
+use layer::Layer;
+
+/// What the statement calls the two layers.
+const TARGET: &str = "\"target\"";
+const JOIN: &str = "\"other\"";
+
+/// Runs the join.
+pub(crate) async fn run(args: SjoinArgs, settings: &Settings, printer: &Printer) -> Result<()> {
+    check(&args)?;
+    let place = Place::new(&args.output, &args.place)?;
+    let session = Session::new(settings)?;
+    let target = Layer::open(&session, &args.target).await?;
+    let join = Layer::open(&session, &args.join).await?;
+    let aligned = align(&target, &join)?;
+    if let Some(notice) = &aligned.notice {
+        printer.note(notice);
+    }
+    if let Some(distance) = args.distance
+        && target.crs.as_ref().is_some_and(|crs| crs.is_geographic())
+    {
+        printer.note(&format!(
+            "note: --distance {distance} is in degrees, the unit of {}",
+            target.crs_name()
+        ));
+    }
+    let select = statement(&args, &target, &join, &aligned.geometry)?;
+    let rows = place.run(vec![], &select, settings, printer).await?;
+    if rows == 0 {
+        let why = empty::explain(&session, &args, &target, &join, &aligned.geometry).await?;
+        printer.note(&why);
+    }
+    Ok(())
+}
+
+/// What contradicts itself, before anything is opened.
+fn check(args: &SjoinArgs) -> Result<()> {
+    let without_pairs = matches!(args.how, How::Semi | How::Anti);
+    let how = match args.how {
+        How::Semi => "semi",
+        _ => "anti",
+    };
+    if let Some(distance) = args.distance
+        && !(distance >= 0.0 && distance.is_finite())
+    {
+        return Err(Failure::usage(format!(
+            "--distance {distance}: a distance is a number that is not negative"
+        )));
+    }
+    match (args.predicate, args.distance) {
+        (Some(JoinPredicate::Dwithin), None) => {
+            return Err(Failure::usage("--predicate dwithin needs --distance"));
+        }
+        (Some(predicate), Some(_)) if predicate != JoinPredicate::Dwithin => {
+            return Err(Failure::usage(
+                "--distance goes with --predicate dwithin, or with --nearest",
+            ));
+        }
+        _ => {}
+    }
+    if without_pairs && args.nearest.is_some() {
+        return Err(Failure::usage(format!(
+            "--nearest finds pairs, and --how {how} has the rows of TARGET alone"
+        ))
+        .with_hint("--how inner or left; or --how semi --distance D"));
+    }
+    let pairs_only = [
+        ("--distance-column", args.distance_column.is_some()),
+        ("--join-columns", args.join_columns.is_some()),
+    ];
+    match pairs_only.iter().find(|(_, given)| *given) {
+        Some((flag, _)) if without_pairs => Err(Failure::usage(format!(
+            "{flag} is about pairs, and --how {how} has the rows of TARGET alone"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The geometry of the join layer as the target's CRS has it.
+struct Aligned {
+    geometry: String,
+    notice: Option<String>,
+}
+
+fn align(target: &Layer, join: &Layer) -> Result<Aligned> {
+    let geometry = format!("{JOIN}.{}", quoted(&join.geometry, '"'));
+    let plain = |notice: Option<String>| Aligned {
+        geometry: geometry.clone(),
+        notice,
+    };
+    let (target_crs, join_crs) = match (&target.crs, &join.crs) {
+        (Some(target), Some(join)) => (target, join),
+        (None, None) => return Ok(plain(None)),
+        (known, _) => {
+            let (without, with) = match known {
+                Some(_) => (join, target),
+                None => (target, join),
+            };
+            return Ok(plain(Some(format!(
+                "note: {} does not say its CRS: its coordinates are taken to be in {}, the CRS of {}",
+                without.name,
+                with.crs_name(),
+                with.name
+            ))));
+        }
+    };
+    if target_crs.same_as(join_crs) {
+        return Ok(plain(None));
+    }
+    let Some(code) = target_crs.authority_code() else {
+        return Err(Failure::user(format!(
+            "{} is in {join_crs} and cannot be transformed into the CRS of {}, {target_crs}, which has no code",
+            join.name, target.name
+        ))
+        .with_hint("convert TARGET first: geoflow convert TARGET OUT --to-crs EPSG:..."));
+    };
+    Ok(Aligned {
+        geometry: format!("ST_Transform({geometry}, {})", quoted(&code, '\'')),
+        notice: Some(format!(
+            "note: {} is transformed from {join_crs} into {target_crs}, the CRS of {}",
+            join.name, target.name
+        )),
+    })
+}
+
+/// The statement of the join.
+fn statement(
+    args: &SjoinArgs,
+    target: &Layer,
+    join: &Layer,
+    join_geometry: &str,
+) -> Result<String> {
+    let target_geometry = format!("{TARGET}.{}", quoted(&target.geometry, '"'));
+    let both = format!("{target_geometry}, {join_geometry}");
+    let condition = match (args.nearest, args.distance) {
+        (Some(k), None) => format!("ST_KNN({both}, {k})"),
+        (Some(k), Some(d)) => format!("ST_KNN({both}, {k}) AND ST_DWithin({both}, {d:?})"),
+        (None, Some(d)) => format!("ST_DWithin({both}, {d:?})"),
+        (None, None) => format!("{}({both})", function(args.predicate)),
+    };
+    let kind = match args.how {
+        How::Inner => "JOIN",
+        How::Left => "LEFT JOIN",
+        How::Semi => "LEFT SEMI JOIN",
+        How::Anti => "LEFT ANTI JOIN",
+    };
+    let mut list = match args.how {
+        How::Inner | How::Left => columns(args, target, join)?,
+        How::Semi | How::Anti => vec![format!("{TARGET}.*")],
+    };
+    if let Some(name) = &args.distance_column {
+        list.push(format!("ST_Distance({both}) AS {}", quoted(name, '"')));
+    }
+    Ok(format!(
+        "SELECT {} FROM {} AS {TARGET} {kind} {} AS {JOIN} ON {condition}",
+        list.join(", "),
+        quoted(&target.name, '\''),
+        quoted(&join.name, '\''),
+    ))
+}
+
+fn function(predicate: Option<JoinPredicate>) -> &'static str {
+    match predicate.unwrap_or(JoinPredicate::Intersects) {
+        JoinPredicate::Intersects => "ST_Intersects",
+        JoinPredicate::Contains => "ST_Contains",
+        JoinPredicate::Within => "ST_Within",
+        JoinPredicate::Covers => "ST_Covers",
+        JoinPredicate::CoveredBy => "ST_CoveredBy",
+        JoinPredicate::Touches => "ST_Touches",
+        JoinPredicate::Crosses => "ST_Crosses",
+        JoinPredicate::Overlaps => "ST_Overlaps",
+        JoinPredicate::Equals => "ST_Equals",
+        JoinPredicate::Dwithin => "ST_DWithin",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use clap::Parser;
+    use geoflow_engine::crs::Crs;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    fn parsed(flags: &[&str]) -> SjoinArgs {
+        let words = [
+            "geoflow",
+            "sjoin",
+            "a's.gpkg",
+            "b.parquet",
+            "-o",
+            "o.parquet",
+        ];
+        match Cli::try_parse_from(words.iter().chain(flags))
+            .unwrap()
+            .command
+        {
+            Command::Sjoin(args) => *args,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    fn layer(name: &str, columns: &[&str], crs: Option<&str>) -> Layer {
+        Layer {
+            name: name.to_string(),
+            columns: columns.iter().map(|c| (*c).to_string()).collect(),
+            geometry: "geom".to_string(),
+            crs: crs.map(|crs| Crs::from_authority_code(crs).unwrap()),
+        }
+    }
+
+    fn sql(flags: &[&str]) -> Result<String> {
+        let args = parsed(flags);
+        check(&args)?;
+        let target = layer("a's.gpkg", &["id", "name", "geom"], Some("EPSG:3067"));
+        let join = layer("b.parquet", &["name", "geom", "k"], Some("EPSG:4326"));
+        let aligned = align(&target, &join)?;
+        statement(&args, &target, &join, &aligned.geometry)
+    }
+
+    #[test]
+    fn flags_become_one_statement() {
+        assert_eq!(
+            sql(&[]).unwrap(),
+            "SELECT \"target\".\"id\", \"target\".\"name\" AS \"name_left\", \"target\".\"geom\", \
+             \"other\".\"name\" AS \"name_right\", \"other\".\"k\" \
+             FROM 'a''s.gpkg' AS \"target\" JOIN 'b.parquet' AS \"other\" \
+             ON ST_Intersects(\"target\".\"geom\", ST_Transform(\"other\".\"geom\", 'EPSG:3067'))"
+        );
+        let nearest = [
+            "--nearest=2",
+            "--distance=5",
+            "--how=left",
+            "--join-columns=k",
+            "--distance-column=d",
+            "--suffixes=,b",
+        ];
+        assert_eq!(
+            sql(&nearest).unwrap(),
+            "SELECT \"target\".\"id\", \"target\".\"name\", \"target\".\"geom\", \"other\".\"k\", \
+             ST_Distance(\"target\".\"geom\", ST_Transform(\"other\".\"geom\", 'EPSG:3067')) AS \"d\" \
+             FROM 'a''s.gpkg' AS \"target\" LEFT JOIN 'b.parquet' AS \"other\" \
+             ON ST_KNN(\"target\".\"geom\", ST_Transform(\"other\".\"geom\", 'EPSG:3067'), 2) \
+             AND ST_DWithin(\"target\".\"geom\", ST_Transform(\"other\".\"geom\", 'EPSG:3067'), 5.0)"
+        );
+        assert!(
+            sql(&["--how=anti"])
+                .unwrap()
+                .starts_with("SELECT \"target\".* FROM")
+        );
+    }
+
+    #[test]
+    fn contradictions() {
+        for flags in [
+            &["--predicate=dwithin"][..],
+            &["--predicate=within", "--distance=3"],
+            &["--distance=-1"],
+            &["--distance=NaN"],
+            &["--how=semi", "--nearest=1"],
+            &["--how=anti", "--distance-column=d"],
+        ] {
+            assert!(sql(flags).is_err(), "{flags:?}");
+        }
+    }
+}
