@@ -35,7 +35,7 @@ impl Unfinished {
         }
     }
 
-    /// Remembers a file that is complete, but must not stay without others; it is removed unless
+    /// Remembers a file that must not stay as it is, or not without others; it is removed unless
     /// [kept](Unfinished::keep).
     pub fn part(path: &Path, shown: impl Into<String>) -> Self {
         Self {

@@ -439,12 +439,12 @@ impl Output<'_> {
             threads,
         )?;
         file.count_from(self.rows);
-        // The store calls it so until it is complete.
+        // The store calls it so until it is complete; given up, it may not get to removing it.
         let made = format!("/{}#1", file.path());
         let shown = self.sink.config.original_url.clone();
         let unfinished = self
             .is_local()
-            .then(|| Unfinished::new(std::path::Path::new(&made), shown));
+            .then(|| Unfinished::part(std::path::Path::new(&made), shown));
         self.open = Some(Open {
             file,
             partition,

@@ -26,6 +26,9 @@ use crate::geometry::wkb::{WkbHeader, WkbKind};
 use crate::tiling::HilbertCurve;
 use crate::{Error, Result};
 
+/// The type of a layer of several.
+const MIXED: &str = "GEOMETRY";
+
 /// Names of the key, the usual one first.
 const KEYS: [&str; 3] = ["fid", "ogc_fid", "geoflow_fid"];
 
@@ -105,7 +108,7 @@ impl GeoPackageWriter {
             key,
             rows: 0,
         };
-        let table = writer.create_table("GEOMETRY");
+        let table = writer.create_table(MIXED);
         writer.connection.execute_batch(&table).map_err(failed)?;
         Ok(writer)
     }
@@ -225,8 +228,8 @@ impl GeoPackageWriter {
                 &layer.column.name,
                 ty,
                 layer.srs,
-                flag(layer.with_z),
-                flag(layer.with_m),
+                flag(layer.with_z, ty),
+                flag(layer.with_m, ty),
             ),
         )?;
         let name = layer.column.name.clone();
@@ -305,17 +308,19 @@ impl Layer {
     fn type_name(&self) -> &'static str {
         match self.kinds.as_slice() {
             [only] => only.tag(),
-            _ => "GEOMETRY",
+            _ => MIXED,
         }
     }
 }
 
 /// Whether no, all or some geometries have an ordinate, given whether some have and some have not.
-fn flag((with, without): (bool, bool)) -> i64 {
+///
+/// Of mixed types all "may" have it: GDAL makes a type of "must" that readers above it do not know.
+fn flag((with, without): (bool, bool), ty: &str) -> i64 {
     match (with, without) {
         (false, _) => 0,
-        (true, false) => 1,
-        (true, true) => 2,
+        (true, false) if ty != MIXED => 1,
+        (true, _) => 2,
     }
 }
 
