@@ -85,15 +85,18 @@ def geometries(kinds, ordinates, empty, crs):
 
 
 def by_pyogrio(path, expected, layer=None):
-    """Geometries as WKB and the CRS, by Arrow: without GEOS, which drops what it cannot hold."""
+    """Geometries as WKB and the CRS, without GEOS, which drops what it cannot hold."""
     nulls = [str(i) for i, wkb in expected.items() if wkb is None]
-    # GDAL 3.12 hands broken offsets for NULL geometries of FlatGeobuf; their number is checked elsewhere.
-    without = path.suffix == ".fgb" and nulls
-    where = f"id NOT IN ({', '.join(nulls)})" if without else None
+    # GDAL 3.12 hands broken offsets for NULL geometries of FlatGeobuf to Arrow. The other way has no M, and Z as a flag.
+    where = f"id NOT IN ({', '.join(nulls)})" if path.suffix == ".fgb" and nulls else None
+    if where and all(wkb is None or wkb[4:6] == "00" for wkb in expected.values()):
+        meta, _, geometry, columns = pyogrio.raw.read(path, layer=layer)
+        ids = columns[list(meta["fields"]).index("id")]
+        return {int(i): None if w is None else iso(w) for i, w in zip(ids, geometry)}, meta["crs"]
     meta, table = pyogrio.read_arrow(path, layer=layer, where=where)
     wkb = table[meta["geometry_name"] or "wkb_geometry"].to_pylist()
     found = {i: None if w is None else iso(w) for i, w in zip(table["id"].to_pylist(), wkb)}
-    if without:
+    if where:
         found |= {int(i): None for i in nulls}
     return found, meta["crs"]
 
@@ -107,6 +110,14 @@ def iso(wkb):
     return wkb.hex()
 
 
+def flat_empties(found):
+    def flat(wkb):
+        geometry = wkb and shapely.from_wkb(bytes.fromhex(wkb))
+        return f"{geometry.geom_type} EMPTY" if geometry is not None and geometry.is_empty else wkb
+
+    return {i: flat(wkb) for i, wkb in found.items()}
+
+
 def by_duckdb(path):
     connection = duckdb.connect()
     connection.execute("LOAD spatial")
@@ -118,6 +129,9 @@ def by_duckdb(path):
 
 def same_geometries(name, path, expected, crs, layer=None):
     found, found_crs = by_pyogrio(path, expected, layer)
+    if path.suffix == ".fgb":
+        # GDAL forgets the dimensions of an EMPTY that it reads from one.
+        found, expected = flat_empties(found), flat_empties(expected)
     check(f"{name}: pyogrio", found, expected)
     if crs is not None:
         check(f"{name}: CRS", found_crs, CRS[crs])
@@ -139,8 +153,13 @@ def both_ways(folder, extension, name, sql, expected, crs, ordinates):
     same_geometries(f"{extension} {name}", path, expected, crs)
     if extension in READ:
         back(f"{extension} {name}", path, expected)
-    if "M" not in ordinates:
-        check(f"{extension} {name}: DuckDB", by_duckdb(path), expected)
+    # DuckDB's ST_Read takes no M, and of FlatGeobuf no Z and no NULL.
+    if extension == "fgb":
+        path = folder / f"{name}-without.{extension}"
+        geoflow("query", f"COPY (SELECT * FROM ({sql}) WHERE geometry IS NOT NULL) TO '{path}'", "-q")
+        expected = {i: wkb for i, wkb in expected.items() if wkb is not None}
+    if not ordinates or (extension == "gpkg" and "M" not in ordinates):
+        check(f"{extension} {name}: DuckDB", {i: w and iso(bytes.fromhex(w)) for i, w in by_duckdb(path).items()}, expected)
 
 
 def all_geometries(folder):

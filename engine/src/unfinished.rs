@@ -95,27 +95,3 @@ pub fn remove_unfinished() {
         });
     }
 }
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_dropped_stays() {
-        let folder = tempfile::tempdir().unwrap();
-        let (kept, gone) = (folder.path().join("kept"), folder.path().join("gone"));
-        std::fs::write(&kept, "").unwrap();
-        std::fs::create_dir(&gone).unwrap();
-        std::fs::write(gone.join("x"), "").unwrap();
-        drop(Unfinished::new(&kept, "kept.gpkg"));
-        let _unfinished = Unfinished::new(&gone, "gone.gpkg");
-        assert!(unfinished().contains(&"gone.gpkg".to_owned()));
-        remove_unfinished();
-        assert!(kept.exists() && !gone.exists());
-        Unfinished::part(&kept, "kept").keep();
-        assert!(kept.exists());
-        drop(Unfinished::part(&kept, "kept"));
-        assert!(!kept.exists());
-    }
-}
