@@ -153,7 +153,9 @@ def both_ways(folder, extension, name, sql, expected, crs, ordinates):
     same_geometries(f"{extension} {name}", path, expected, crs)
     if extension in READ:
         back(f"{extension} {name}", path, expected)
-    # DuckDB's ST_Read takes no M, and of FlatGeobuf no Z and no NULL.
+    # DuckDB's ST_Read takes no M, and of FlatGeobuf no Z, no NULL and no mixed types.
+    if extension == "fgb" and name.startswith("all"):
+        return
     if extension == "fgb":
         path = folder / f"{name}-without.{extension}"
         geoflow("query", f"COPY (SELECT * FROM ({sql}) WHERE geometry IS NOT NULL) TO '{path}'", "-q")
@@ -169,11 +171,10 @@ def all_geometries(folder):
             sql, expected = geometries(KINDS, ordinates, True, crs)
             both_ways(folder, "gpkg", f"all-{tag}", sql, expected, crs, ordinates)
             if not ordinates:
-                both_ways(folder, "fgb", f"all-{tag}", sql, expected, crs, ordinates)
-            else:
                 # pyogrio knows no layer of mixed types with Z or M.
-                for kind in KINDS:
-                    both_ways(folder, "fgb", f"{kind}-{tag}", *geometries([kind], ordinates, True, crs), crs, ordinates)
+                both_ways(folder, "fgb", f"all-{tag}", sql, expected, crs, ordinates)
+            for kind in KINDS:
+                both_ways(folder, "fgb", f"{kind}-{tag}", *geometries([kind], ordinates, True, crs), crs, ordinates)
             # Text and Arrow hold them all.
             csv, arrow = folder / f"all-{tag}.csv", folder / f"all-{tag}.arrow"
             geoflow("query", sql, "-o", csv)
