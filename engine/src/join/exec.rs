@@ -454,7 +454,9 @@ impl ExecutionPlan for SpatialJoinExec {
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![true, true]
+        // Of rows at the same distance the first are taken: they must not be dealt out anew.
+        let nearest = matches!(self.on.predicate, JoinPredicate::Nearest { .. });
+        vec![true, !nearest]
     }
 
     fn apply_expressions(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::Schema;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, JoinSide};
 use datafusion::error::Result;
 use datafusion::execution::context::QueryPlanner;
@@ -71,7 +72,7 @@ impl ExtensionPlanner for NearestJoinPlanner {
         };
         let mut join = SpatialJoinExec::try_new(
             Arc::clone(left),
-            Arc::clone(right),
+            in_order(right)?,
             on,
             filter,
             node.join_type,
@@ -83,6 +84,19 @@ impl ExtensionPlanner for NearestJoinPlanner {
         }
         Ok(Some(Arc::new(join)))
     }
+}
+
+/// The same rows, always in the same order: of rows at the same distance the first are taken, and partitions of a scan
+/// would else read each other's files when they have time.
+fn in_order(plan: &Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    Arc::clone(plan)
+        .transform_down(|node| {
+            Ok(match node.with_preserve_order(true) {
+                Some(ordered) => Transformed::yes(ordered),
+                None => Transformed::no(node),
+            })
+        })
+        .data()
 }
 
 type MakeFilter = Box<dyn FnOnce(datafusion::physical_expr::PhysicalExprRef) -> JoinFilter + Send>;
