@@ -2,6 +2,11 @@
 //!
 //! `GEOFLOW_CASES` rounds are run, from `GEOFLOW_SEED` on.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what the rounds have met is asked for by `--nocapture`"
+)]
+
 use std::process::{Command, Output};
 
 use crate::joins::write_points;

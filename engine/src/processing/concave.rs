@@ -37,7 +37,7 @@ pub fn concave_hull(geometry: &Geometry<f64>, ratio: f64, holes: bool) -> Result
         });
     }
     let mut erosion = Erosion::new(triangulation, ratio);
-    erosion.from_outside();
+    erosion.erode_outside();
     if holes {
         erosion.holes();
     }
@@ -157,7 +157,7 @@ impl Erosion {
         }
     }
 
-    fn from_outside(&mut self) {
+    fn erode_outside(&mut self) {
         let all = 0..self.of.triangles.len();
         let mut queue: BinaryHeap<Candidate> = all.filter_map(|t| self.candidate(t)).collect();
         while let Some(Candidate { triangle, length }) = queue.pop() {

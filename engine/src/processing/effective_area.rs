@@ -44,12 +44,10 @@ pub fn drop_small_areas(run: &mut Vec<Ordinates>, area: f64, least: usize, z: bo
     let mut current = vec![f64::INFINITY; n];
     let mut queue = BinaryHeap::new();
     let size = |i: usize, j: usize, k: usize| triangle(&run[i], &run[j], &run[k], z);
-    for at in 1..n - 1 {
-        current[at] = size(at - 1, at, at + 1);
-        queue.push(Reverse(Vertex {
-            area: current[at],
-            at,
-        }));
+    for (at, current) in current.iter_mut().enumerate().take(n - 1).skip(1) {
+        let area = size(at - 1, at, at + 1);
+        *current = area;
+        queue.push(Reverse(Vertex { area, at }));
     }
     let mut keep = vec![true; n];
     let mut left = n;

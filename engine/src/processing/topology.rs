@@ -13,8 +13,7 @@ use geo_types::Coord;
 /// afterwards.
 pub fn simplify_runs(runs: &mut [Vec<Ordinates>], tolerance: f64) {
     let mut lines = Lines::new(runs);
-    for run in 0..runs.len() {
-        let coords = &runs[run];
+    for (run, coords) in runs.iter_mut().enumerate() {
         if coords.len() < 2 {
             continue;
         }
@@ -42,7 +41,7 @@ pub fn simplify_runs(runs: &mut [Vec<Ordinates>], tolerance: f64) {
         }
         let mut next = kept.into_iter().peekable();
         let mut i = 0;
-        runs[run].retain(|_| {
+        coords.retain(|_| {
             i += 1;
             next.next_if_eq(&(i - 1)).is_some()
         });

@@ -40,7 +40,7 @@ pub(crate) fn lenient(expr: &Expr) -> Option<Expr> {
         first.is_some_and(|first| first.kind == Kind::Geometry)
     };
     let first = args.first().filter(|first| !is_lenient(first))?;
-    if !function.signatures.iter().any(|s| takes_geometry(s)) {
+    if !function.signatures.iter().any(takes_geometry) {
         return None;
     }
     let first = ScalarUDF::new_from_impl(Lenient::new(function)).call(vec![first.clone()]);

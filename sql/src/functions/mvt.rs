@@ -197,7 +197,7 @@ fn rounded(line: &LineString<f64>) -> Option<LineString<f64>> {
         }
         kept.push(c);
     }
-    (kept.len() > 1).then(|| LineString(kept))
+    (kept.len() > 1).then_some(LineString(kept))
 }
 
 /// The parts of a line within a frame.
