@@ -113,6 +113,8 @@ def main():
         cases = [(v, "wkb", list(KINDS)) for v in ("1.0", "1.1", "2.0")] + [("1.1", "geoarrow", [kind]) for kind in KINDS]
         for version, encoding, kinds in cases:
             for ordinates in MORE:
+                if encoding == "geoarrow" and "M" in ordinates:
+                    continue  # GeoParquet's encodings have no M, and geoflow says so.
                 for crs in CRS:
                     name = f"{version}-{encoding}-{kinds[0] if len(kinds) == 1 else 'all'}{ordinates.replace(' ', '-')}-{crs.replace(':', '')}"
                     path = folder / f"{name}.parquet"

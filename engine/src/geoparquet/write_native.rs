@@ -36,8 +36,7 @@ pub(super) fn native_type(column: &str, seen: &BTreeSet<SeenType>) -> Result<Geo
         match first {
             (false, false) => Dimension::XY,
             (true, false) => Dimension::XYZ,
-            (false, true) => Dimension::XYM,
-            (true, true) => Dimension::XYZM,
+            (_, true) => return Err(refused("geometries with m".to_owned())),
         }
     };
     let codes: Vec<u32> = seen.iter().map(|ty| ty.code).collect();
