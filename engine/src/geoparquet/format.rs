@@ -26,6 +26,7 @@ use parquet::file::metadata::ParquetMetaData;
 
 use super::merge::{FileSchema, merge};
 use super::named_geometry::{NamedGeometry, label_named};
+use super::output_options::take_option;
 use super::part_index::{IndexedPart, PartIndex};
 use super::sink_plan::write_plan;
 use super::{
@@ -74,11 +75,7 @@ impl FileFormatFactory for GeoParquetFormatFactory {
         options: &HashMap<String, String>,
     ) -> Result<Arc<dyn FileFormat>> {
         let mut options = options.clone();
-        // SQL options without a namespace arrive as `format.edges`.
-        let edges = options
-            .remove("format.edges")
-            .or_else(|| options.remove("edges"));
-        let spherical_as_planar = match edges.as_deref() {
+        let spherical_as_planar = match take_option(&mut options, "edges").as_deref() {
             None => false,
             Some("planar") => true,
             Some(other) => {
@@ -89,9 +86,7 @@ impl FileFormatFactory for GeoParquetFormatFactory {
             }
         };
         // Columns of WKB in files without metadata: `geometry 'pickup:EPSG:4326, dropoff'`.
-        let geometry = options
-            .remove("format.geometry")
-            .or_else(|| options.remove("geometry"))
+        let geometry = take_option(&mut options, "geometry")
             .map_or(Ok(vec![]), |text| NamedGeometry::parse_all(&text))?;
         Ok(Arc::new(GeoParquetFormat {
             geometry,

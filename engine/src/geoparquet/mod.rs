@@ -57,6 +57,7 @@ pub use format::{GeoParquetFormat, GeoParquetFormatFactory};
 pub use info::{FileInfo, GeoInfo, GeometryColumnInfo, Pruning, RowGroupInfo, read_info};
 pub use location::display_location;
 pub use metadata::{ColumnEncoding, Covering, Edges, GEO_KEY, GeoColumn, GeoMetadata};
+pub(crate) use output_options::take_option;
 pub use output_options::{Existing, OUTPUT_OPTIONS, OutputOptions};
 pub use output_path::FileNames;
 pub use part_index::PartIndex;

@@ -78,11 +78,7 @@ impl OutputOptions {
     pub fn take(options: &mut HashMap<String, String>) -> Result<Self> {
         let mut taken = Self::default();
         for (name, _) in OUTPUT_OPTIONS {
-            // SQL options without a namespace arrive as `format.sort_by`.
-            let value = options
-                .remove(&format!("format.{name}"))
-                .or_else(|| options.remove(name));
-            if let Some(value) = value {
+            if let Some(value) = take_option(options, name) {
                 taken.set(name, value.trim())?;
             }
         }
@@ -136,6 +132,12 @@ impl OutputOptions {
     pub(super) fn is_default(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// Takes an option out of those of a statement. SQL options without a namespace arrive as `format.sort_by`.
+pub(crate) fn take_option(options: &mut HashMap<String, String>, name: &str) -> Option<String> {
+    let namespaced = options.remove(&format!("format.{name}"));
+    namespaced.or_else(|| options.remove(name))
 }
 
 /// Bytes of a size such as `512mb`, `64MiB` or `1048576`.

@@ -22,7 +22,7 @@ use object_store::{ObjectMeta, ObjectStore};
 use super::FileFormat;
 use super::sink::FeatureSink;
 use crate::Error;
-use crate::geoparquet::{OutputOptions, geometry_columns, labelled_schema};
+use crate::geoparquet::{OutputOptions, geometry_columns, labelled_schema, take_option};
 use crate::tiling::HilbertSortExec;
 
 /// Names after `STORED AS` that are no extensions.
@@ -80,9 +80,7 @@ impl FileFormatFactory for FeatureFormatFactory {
         options: &HashMap<String, String>,
     ) -> Result<Arc<dyn DataFusionFormat>> {
         let mut options = options.clone();
-        let layer = options
-            .remove("format.layer")
-            .or_else(|| options.remove("layer"));
+        let layer = take_option(&mut options, "layer");
         let output = OutputOptions::take(&mut options)?;
         // What belongs to COPY itself stays where it is.
         let unknown = options.keys().find(|name| !name.starts_with("execution."));
