@@ -134,7 +134,7 @@ pub(super) fn narrow(
     for (group, keep) in mine.into_iter().zip(keep) {
         if !keep {
             metrics.row_groups.add_pruned(1);
-            metrics.bytes.add(bytes(&groups[group], columns));
+            metrics.bytes.add_pruned(bytes(&groups[group], columns));
             plan.skip(group);
             continue;
         }
@@ -158,6 +158,12 @@ pub(super) fn narrow(
             }
         }
         any |= plan.should_scan(group);
+        let (all, left) = (
+            bytes(&groups[group], columns),
+            bytes_left(&plan, footer, group, columns),
+        );
+        metrics.bytes.add_matched(left);
+        metrics.bytes.add_pruned(all.saturating_sub(left));
     }
     any.then_some(plan)
 }
@@ -170,7 +176,7 @@ fn skip_file(
 ) -> Option<ParquetAccessPlan> {
     metrics.files.add_pruned(1);
     let skipped = mine.iter().map(|&i| bytes(&groups[i], columns)).sum();
-    metrics.bytes.add(skipped);
+    metrics.bytes.add_pruned(skipped);
     None
 }
 
@@ -218,15 +224,52 @@ fn in_range(group: &RowGroupMetaData, range: Option<&FileRange>) -> bool {
 
 /// Compressed bytes of the columns that are read.
 fn bytes(group: &RowGroupMetaData, columns: &[String]) -> usize {
-    group
-        .columns()
-        .iter()
-        .filter(|leaf| {
-            let root = leaf.column_path().parts().first();
-            root.is_some_and(|root| columns.contains(root))
-        })
-        .map(|leaf| usize::try_from(leaf.compressed_size()).unwrap_or(0))
-        .sum()
+    leaves(group, columns).map(|(_, bytes)| bytes).sum()
+}
+
+/// The leaves of the columns that are read, with their compressed bytes.
+fn leaves(group: &RowGroupMetaData, columns: &[String]) -> impl Iterator<Item = (usize, usize)> {
+    let leaves = group.columns().iter().enumerate();
+    let read = leaves.filter(|(_, leaf)| {
+        let root = leaf.column_path().parts().first();
+        root.is_some_and(|root| columns.contains(root))
+    });
+    read.map(|(i, leaf)| (i, usize::try_from(leaf.compressed_size()).unwrap_or(0)))
+}
+
+/// Of the same columns, the bytes of the pages that `plan` leaves of a row group.
+fn bytes_left(
+    plan: &ParquetAccessPlan,
+    footer: &ParquetMetaData,
+    group: usize,
+    columns: &[String],
+) -> usize {
+    let metadata = &footer.row_groups()[group];
+    let selection = match &plan.inner()[group] {
+        RowGroupAccess::Skip => return 0,
+        RowGroupAccess::Scan => return bytes(metadata, columns),
+        RowGroupAccess::Selection(selection) => selection,
+    };
+    let index = footer.offset_index().and_then(|index| index.get(group));
+    let left = leaves(metadata, columns).map(|(leaf, all)| {
+        let Some(index) = index.and_then(|index| index.get(leaf)) else {
+            return all;
+        };
+        let pages = index.page_locations();
+        let ranges = selection.scan_ranges(pages);
+        let read: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+        // A dictionary is no page of the index, and is read whatever is left.
+        let indexed: i64 = pages
+            .iter()
+            .map(|page| i64::from(page.compressed_page_size))
+            .sum();
+        let before = all.saturating_sub(usize::try_from(indexed).unwrap_or(0));
+        usize::try_from(read)
+            .unwrap_or(usize::MAX)
+            .saturating_add(before)
+            .min(all)
+    });
+    left.sum()
 }
 
 /// The plan that a file comes with, if it fits the file.

@@ -1,8 +1,6 @@
 //! What `EXPLAIN ANALYZE` shows of the parts of files that a scan leaves out by their bounds.
 
-use datafusion::physical_plan::metrics::{
-    Count, ExecutionPlanMetricsSet, MetricBuilder, PruningMetrics,
-};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, PruningMetrics};
 
 /// Metrics of one partition of a scan.
 #[derive(Debug, Clone)]
@@ -14,8 +12,8 @@ pub(super) struct PruneMetrics {
     /// Pages of the row groups that were not left out whole; counted as the stretches of rows for which
     /// the page index has bounds of their own.
     pub pages: PruningMetrics,
-    /// Bytes of the columns that are read, in what was left out: files and row groups.
-    pub bytes: Count,
+    /// Bytes of the columns that are read: of all files that were considered, and of the pages that are left.
+    pub bytes: PruningMetrics,
 }
 
 impl PruneMetrics {
@@ -25,7 +23,7 @@ impl PruneMetrics {
             files: new().pruning_metrics("files_pruned_bounds", partition),
             row_groups: new().pruning_metrics("row_groups_pruned_bounds", partition),
             pages: new().pruning_metrics("pages_pruned_bounds", partition),
-            bytes: new().counter("bytes_pruned_bounds", partition),
+            bytes: new().pruning_metrics("bytes_pruned_bounds", partition),
         }
     }
 }

@@ -207,7 +207,8 @@ impl RowPruning {
             });
             let heavy = file.bytes(&wanted.column) >= HEAVY * file.bytes(root);
             let few = wanted.rectangles.len() <= RECTANGLES;
-            if !(numbers && heavy && few && file.share(wanted).is_some_and(|s| s < MOST)) {
+            // Where the file does not say, boxes are light enough to look.
+            if !(numbers && heavy && few && file.share(wanted).is_none_or(|s| s < MOST)) {
                 continue;
             }
             let column: PhysicalExprRef = Arc::new(Column::new(root, index));
@@ -319,6 +320,11 @@ impl File<'_> {
         let (mut area, mut covered) = (0.0, 0.0);
         for group in &self.groups {
             let bounds = statistics.row_group(group)?;
+            // Boxes that may cross the antimeridian are unbounded, but not larger than the Earth.
+            let bounds = match bounds.min_x.is_infinite() && bounds.max_x.is_infinite() {
+                true => Bounds::new(-180.0, bounds.min_y, 180.0, bounds.max_y),
+                false => bounds,
+            };
             // A point has no area, but it is there.
             let measure = |b: &Bounds| {
                 (b.max_x - b.min_x).max(f64::MIN_POSITIVE)

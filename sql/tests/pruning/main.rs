@@ -4,6 +4,7 @@
 mod counting;
 mod layouts;
 mod pages;
+mod rows;
 mod splitting;
 
 use std::sync::Arc;
@@ -391,7 +392,20 @@ async fn explain_shows_the_filter_and_what_it_left_out() {
         plan.contains("row_groups_pruned_bounds=40 total → 1 matched"),
         "{plan}"
     );
-    assert!(plan.contains("bytes_pruned_bounds="), "{plan}");
+    // Of the file, of its 40 row groups one; of its pages and bytes as many.
+    assert!(
+        plan.contains("files_pruned_bounds=1 total → 1 matched"),
+        "{plan}"
+    );
+    assert!(
+        plan.contains("pages_pruned_bounds=1 total → 1 matched"),
+        "{plan}"
+    );
+    let bytes = plan.split("bytes_pruned_bounds=").nth(1).unwrap();
+    let (total, rest) = bytes.split_once(" K total → ").unwrap();
+    let (matched, _) = rest.split_once(" K matched").unwrap();
+    let (total, matched): (f64, f64) = (total.parse().unwrap(), matched.parse().unwrap());
+    assert!(matched > 0.0 && matched * 30.0 < total, "{plan}");
     for (sql, shown) in [
         (
             "SELECT p.id FROM points p JOIN points q ON p.id = q.id JOIN squares s
