@@ -79,12 +79,14 @@ fn execute(command: Command, settings: &Settings, printer: &Printer) -> Result<(
             Command::Task(_) => Ok(()),
         }
     });
+    let mut interrupted = false;
     let result = runtime.block_on(async {
         tokio::select! {
             // The end of the work wins over a signal that comes with it.
             biased;
             result = &mut work => result.unwrap_or_else(|_| Err(panic::to_failure())),
             () = interrupt.wait() => {
+                interrupted = true;
                 let begun = unfinished();
                 work.abort();
                 // What lets go at once cleans up by itself.
@@ -95,7 +97,13 @@ fn execute(command: Command, settings: &Settings, printer: &Printer) -> Result<(
         }
     });
     // Tasks still in a kernel are not waited for: the process is about to end.
-    runtime.shutdown_background();
+    match interrupted {
+        false => runtime.shutdown_background(),
+        true => {
+            runtime.shutdown_timeout(LETTING_GO);
+            remove_unfinished();
+        }
+    }
     spilled::remove();
     result
 }

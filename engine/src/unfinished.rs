@@ -8,6 +8,9 @@ use parking_lot::Mutex;
 
 static FILES: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
 
+/// Files that were given up and not there: a thread that has been left behind may still give one its name.
+static LATE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
 #[derive(Debug)]
 struct Entry {
     id: u64,
@@ -64,9 +67,10 @@ impl Unfinished {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         FILES.lock().retain(|entry| entry.id != self.id);
-        if let Some(path) = &self.removed {
-            // There is nobody to tell.
-            drop(std::fs::remove_file(path));
+        if let Some(path) = self.removed.take()
+            && std::fs::remove_file(&path).is_err()
+        {
+            LATE.lock().push(path);
         }
     }
 }
@@ -84,14 +88,16 @@ pub fn unfinished() -> Vec<String> {
 
 /// Removes what is unfinished.
 ///
-/// A writer may still be at it: what it writes goes nowhere, and it cannot give the file its final
-/// name any more.
+/// A writer may still be at it: what it writes goes nowhere. A file that it gives its final name all the same goes when
+/// this is called again.
 pub fn remove_unfinished() {
-    for Entry { path, .. } in std::mem::take(&mut *FILES.lock()) {
+    let mut late = LATE.lock();
+    late.extend(FILES.lock().drain(..).map(|entry| entry.path));
+    for path in late.iter() {
         // The writer may have been quicker.
         drop(match path.is_dir() {
-            true => std::fs::remove_dir_all(&path),
-            false => std::fs::remove_file(&path),
+            true => std::fs::remove_dir_all(path),
+            false => std::fs::remove_file(path),
         });
     }
 }

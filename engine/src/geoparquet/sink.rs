@@ -315,7 +315,8 @@ struct Open {
     file: OutputFile,
     /// The values that the rows are partitioned by.
     partition: Vec<(String, Option<String>)>,
-    _unfinished: Option<Unfinished>,
+    /// The file as long as it is not complete, on this machine.
+    unfinished: Option<Unfinished>,
 }
 
 struct Metrics {
@@ -448,7 +449,7 @@ impl Output<'_> {
         self.open = Some(Open {
             file,
             partition,
-            _unfinished: unfinished,
+            unfinished,
         });
         Ok(())
     }
@@ -463,17 +464,18 @@ impl Output<'_> {
             return Ok(());
         };
         let path = open.file.path().clone();
+        // Before the file is there: a thread of the store completes it, whether or not this goes on.
+        let part = (self.folder && self.is_local()).then(|| {
+            let shown = self.sink.config.original_url.clone();
+            Unfinished::part(std::path::Path::new(&format!("/{path}")), shown)
+        });
         let summary = open.file.finish().await?;
+        open.unfinished.into_iter().for_each(Unfinished::keep);
+        self.parts.extend(part);
         self.metrics.files.add(1);
         self.metrics
             .bytes
             .add(usize::try_from(summary.bytes).unwrap_or(usize::MAX));
-        if self.folder && self.is_local() {
-            let shown = self.sink.config.original_url.clone();
-            let part = format!("/{path}");
-            self.parts
-                .push(Unfinished::part(std::path::Path::new(&part), shown));
-        }
         self.done.push(path);
         Ok(())
     }
