@@ -171,6 +171,15 @@ fn envelope(call: &Call<'_>) -> Result<ArrayRef> {
 fn line(call: &Call<'_>) -> Result<ArrayRef> {
     let parts = [call.geometry(0)?, call.geometry(1)?];
     call.binaries(|row, out| {
+        let [a, b] = [parts[0].wkb(row)?, parts[1].wkb(row)?].map(wkb::point_xy);
+        if let (Some((x0, y0)), Some((x1, y1))) = (a, b)
+            && ![x0, y0, x1, y1].iter().any(|v| v.is_nan())
+        {
+            write_header(WkbKind::LineString, Dimensions::XY, out);
+            write_count(2, out);
+            write_ordinates(&[x0, y0, x1, y1], out);
+            return Ok(true);
+        }
         let mut dimensions = Dimensions::XY;
         for part in parts {
             let mut cursor = wkb::WkbCursor::new(part.wkb(row)?);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use datafusion::error::Result;
 use geo::{Area, Euclidean, Geometry, Length};
-use geoflow_engine::geometry::wkb::{WkbError, WkbKind, for_each_run};
+use geoflow_engine::geometry::wkb::{CoordRun, WkbError, WkbKind, for_each_run, line_run};
 use geoflow_engine::predicate::{distance_arrays, distance_constant, length};
 
 use super::args::{GeometryArg, whose};
@@ -74,21 +74,28 @@ fn lengths(call: &Call<'_>) -> Result<ArrayRef> {
 
 /// The length of all lines in a value, read from its bytes.
 fn line_length(bytes: &[u8]) -> Result<f64, WkbError> {
+    if let Some(run) = line_run(bytes) {
+        return Ok(run_length(run));
+    }
     let mut sum = 0.0;
     for_each_run(bytes, |header, run| {
         if header.kind == WkbKind::LineString {
-            let mut coords = run.iter();
-            let mut before = coords.next();
-            for (x, y) in coords {
-                if let Some((x0, y0)) = before {
-                    sum += length(x - x0, y - y0);
-                }
-                before = Some((x, y));
-            }
+            sum += run_length(run);
         }
         Ok(())
     })?;
     Ok(sum)
+}
+
+fn run_length(run: CoordRun<'_>) -> f64 {
+    let mut coords = run.iter();
+    let Some(mut before) = coords.next() else {
+        return 0.0;
+    };
+    coords.fold(0.0, |sum, (x, y)| {
+        let (x0, y0) = std::mem::replace(&mut before, (x, y));
+        sum + length(x - x0, y - y0)
+    })
 }
 
 fn perimeter(geometry: &Geometry<f64>) -> f64 {

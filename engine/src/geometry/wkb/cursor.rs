@@ -22,6 +22,16 @@ pub struct CoordRun<'a> {
 }
 
 impl<'a> CoordRun<'a> {
+    /// The coordinates of a little-endian two-dimensional line, after its header and count.
+    pub(super) fn of_line(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            at: 9,
+            stride: 16,
+            little_endian: true,
+        }
+    }
+
     /// How many coordinates there are.
     pub fn len(&self) -> usize {
         self.bytes.len() / self.stride

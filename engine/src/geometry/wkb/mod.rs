@@ -48,6 +48,18 @@ pub fn point_xy(bytes: &[u8]) -> Option<(f64, f64)> {
     }
 }
 
+/// The coordinates of a little-endian two-dimensional line; `None` for any other value, and for one whose count is not
+/// that of its bytes.
+#[inline]
+pub fn line_run(bytes: &[u8]) -> Option<CoordRun<'_>> {
+    let (header, coords) = bytes.split_first_chunk::<9>()?;
+    let [1, 2, 0, 0, 0, count @ ..] = header else {
+        return None;
+    };
+    let count = u32::from_le_bytes(*count) as usize;
+    (count.checked_mul(16) == Some(coords.len())).then(|| CoordRun::of_line(coords))
+}
+
 /// Visits every run of coordinates of a value, in order. A point is a run of one, POINT EMPTY
 /// (all ordinates NaN) included.
 ///
