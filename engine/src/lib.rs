@@ -18,6 +18,7 @@ pub mod options;
 pub mod overlay;
 pub mod predicate;
 pub mod processing;
+pub mod sort;
 pub mod store;
 pub mod tiling;
 mod unfinished;

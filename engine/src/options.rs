@@ -46,11 +46,22 @@ config_namespace! {
         /// How spatial joins are planned and run.
         pub join: JoinOptions, default = JoinOptions::default()
 
+        /// How rows are put in order.
+        pub sort: SortOptions, default = SortOptions::default()
+
         /// What operators put on disk when memory does not suffice.
         pub spill: SpillOptions, default = SpillOptions::default()
 
         /// Counts the invalid geometries that were no errors. Not listed with the settings.
         pub invalid_seen: InvalidCounter, default = InvalidCounter::default()
+    }
+}
+
+config_namespace! {
+    /// Settings under `geoflow.sort`.
+    pub struct SortOptions {
+        /// Whether all threads together sort the rows of a whole result; otherwise each sorts a part, and one merges.
+        pub parallel: bool, default = true
     }
 }
 

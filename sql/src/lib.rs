@@ -20,6 +20,7 @@ pub mod object_store;
 mod operators;
 mod session;
 mod show;
+mod sort;
 mod split;
 pub mod url_table;
 

@@ -34,6 +34,7 @@ use crate::list_aggregates::ListAggregates;
 use crate::object_store::{LazyObjectStoreRegistry, StoreOptions};
 use crate::operators::SpatialOperators;
 use crate::show;
+use crate::sort::ParallelSortRule;
 use crate::split::SplitRule;
 use crate::url_table::{ParquetTableFactory, enable_url_tables, name_calls};
 use crate::{functions, headings, idioms};
@@ -206,6 +207,7 @@ fn physical_rules(
     rules.push(Arc::new(SplitRule { footers }));
     rules.push(Arc::new(SpatialPruningRule::new()));
     rules.push(Arc::new(JoinStrategyRule::new()));
+    rules.push(Arc::new(ParallelSortRule));
     rules
 }
 

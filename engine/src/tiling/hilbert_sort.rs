@@ -20,28 +20,27 @@ use datafusion::physical_expr::{
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::projection::ProjectionExec;
-use datafusion::physical_plan::sorts::sort::SortExec;
-use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties,
-    PlanProperties, ReplaceChildrenOptions, apply_expression_roots,
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties,
+    ReplaceChildrenOptions, apply_expression_roots,
 };
 use parking_lot::Mutex;
 
 use super::HilbertCurve;
 use crate::geometry::{GeometryArray, GeometryType};
+use crate::sort::ParallelSortExec;
 use crate::{Error, Result as EngineResult};
 
 /// Orders rows by the place of their geometry (the centre of its bounds) on a Hilbert curve. NULL and
 /// EMPTY come last.
 ///
 /// ```text
-///  input, each partition ──> + place ──> sort, spilling ──┐
-///                     ...    + place ──> sort, spilling ──┴─> merge ──> - place ──> one stream
+///  input, each partition ──> + place ──┐
+///                     ...    + place ──┴─> sort, spilling ──> - place ──> one stream
 /// ```
 ///
 /// `before` are columns that go before the place: those that a result is partitioned by.
-/// The memory is that of DataFusion's external sort.
+/// The memory is that of [`ParallelSortExec`].
 #[derive(Debug)]
 pub struct HilbertSortExec {
     input: Arc<dyn ExecutionPlan>,
@@ -116,14 +115,9 @@ impl HilbertSortExec {
         let order = self.before.iter().map(|i| column(*i)).chain([by_place]);
         let order = LexOrdering::new(order.map(PhysicalSortExpr::new_default))
             .ok_or_else(|| Error::Internal("a sort without an order".into()))?;
-        let sorted =
-            SortExec::new(order.clone(), Arc::new(placed)).with_preserve_partitioning(true);
-        let mut merged: Arc<dyn ExecutionPlan> = Arc::new(sorted);
-        if merged.output_partitioning().partition_count() > 1 {
-            merged = Arc::new(SortPreservingMergeExec::new(order, merged));
-        }
+        let sorted = Arc::new(ParallelSortExec::try_new(Arc::new(placed), order)?);
         let columns = (0..width).map(|i| (column(i), schema.field(i).name().clone()));
-        Ok(Arc::new(ProjectionExec::try_new(columns, merged)?))
+        Ok(Arc::new(ProjectionExec::try_new(columns, sorted)?))
     }
 }
 
@@ -203,8 +197,8 @@ impl ExecutionPlan for HilbertSortExec {
 
     fn metrics(&self) -> Option<MetricsSet> {
         let mut node = self.running.lock().clone()?;
-        // Those of the sort itself, below the merge.
-        while node.downcast_ref::<SortExec>().is_none() {
+        // Those of the sort itself, below the projection.
+        while node.downcast_ref::<ParallelSortExec>().is_none() {
             node = Arc::clone(node.children().first()?);
         }
         node.metrics()

@@ -1,0 +1,98 @@
+//! Takes in the rows of a partition, as long as memory suffices.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arrow::array::{ArrayRef, RecordBatch};
+use datafusion::common::utils::memory::RecordBatchMemoryCounter;
+use datafusion::error::Result;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion::physical_expr::LexOrdering;
+use datafusion::physical_plan::metrics::Time;
+use futures::StreamExt;
+
+use super::prefix::Prefixes;
+use super::ranges::Entry;
+
+/// Bytes that a row takes beside its values: its number, and its entry while it is sorted.
+const ROW: usize = size_of::<u64>() + size_of::<Entry>();
+
+/// A batch and what it is sorted by.
+pub(super) struct Held {
+    pub batch: RecordBatch,
+    pub keys: Vec<ArrayRef>,
+    pub numbers: Vec<u64>,
+    /// Whether rows of equal numbers are equal in all that they are sorted by.
+    pub exact: bool,
+}
+
+/// The rows of a partition.
+pub(super) struct Collected {
+    pub held: Vec<Held>,
+    /// What has not been read, when memory did not suffice.
+    pub rest: Option<SendableRecordBatchStream>,
+    pub reservation: MemoryReservation,
+}
+
+/// Takes in `input` until it ends, or until any partition finds that memory does not suffice, which sets `full`.
+pub(super) async fn collect(
+    mut input: SendableRecordBatchStream,
+    order: LexOrdering,
+    full: Arc<AtomicBool>,
+    reservation: MemoryReservation,
+    elapsed: Time,
+) -> Result<Collected> {
+    let schema = input.schema();
+    let first = order.first();
+    let prefixes = Prefixes::try_new(first, &first.expr.data_type(&schema)?)?;
+    let mut counter = RecordBatchMemoryCounter::new();
+    let mut held = Vec::new();
+    while !full.load(Ordering::Relaxed) {
+        let Some(batch) = input.next().await.transpose()? else {
+            return Ok(Collected {
+                held,
+                rest: None,
+                reservation,
+            });
+        };
+        let _timer = elapsed.timer();
+        let rows = batch.num_rows();
+        if rows == 0 {
+            continue;
+        }
+        let keys = order
+            .iter()
+            .map(|key| key.expr.evaluate(&batch)?.into_array(rows))
+            .collect::<Result<Vec<_>>>()?;
+        let prefixed = prefixes.of(first_of(&keys)?)?;
+        let exact = prefixed.exact && keys.len() == 1;
+        let mut bytes = counter.count_batch(&batch) + rows * ROW;
+        if !exact {
+            // Once more, for the rows that the numbers alone do not order.
+            bytes += keys
+                .iter()
+                .map(|key| key.get_array_memory_size())
+                .sum::<usize>();
+        }
+        if reservation.try_grow(bytes).is_err() {
+            full.store(true, Ordering::Relaxed);
+        }
+        held.push(Held {
+            batch,
+            keys,
+            numbers: prefixed.numbers,
+            exact,
+        });
+    }
+    Ok(Collected {
+        held,
+        rest: Some(input),
+        reservation,
+    })
+}
+
+fn first_of(keys: &[ArrayRef]) -> Result<&ArrayRef> {
+    keys.first()
+        .ok_or_else(|| crate::Error::Internal("a sort by nothing".into()).into())
+}
