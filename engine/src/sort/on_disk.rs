@@ -8,8 +8,8 @@ use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::LexOrdering;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
-use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::{StreamExt, stream};
@@ -36,10 +36,10 @@ pub(super) fn sort_on_disk(
         })
         .collect();
     let again = StreamingTableExec::try_new(schema, partitions, None, [], false, None)?;
-    let sort = SortExec::new(order.clone(), Arc::new(again)).with_preserve_partitioning(true);
-    let sort = Arc::new(sort);
-    let merged = SortPreservingMergeExec::new(order, Arc::clone(&sort) as _);
-    let rows = merged.execute(0, context)?;
+    // By one sort for all: several would leave nothing of the memory to the merge of what they give.
+    let all = CoalescePartitionsExec::new(Arc::new(again));
+    let sort = Arc::new(SortExec::new(order, Arc::new(all)));
+    let rows = sort.execute(0, context)?;
     Ok((sort, rows))
 }
 
