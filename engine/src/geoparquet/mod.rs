@@ -43,6 +43,7 @@ mod sink_plan;
 mod split;
 mod validate;
 mod write_column;
+mod write_dictionary;
 mod write_file;
 mod write_geometry_type;
 mod write_group;

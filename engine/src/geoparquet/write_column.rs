@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, Float64Array, NullBufferBuilder, StructArray,
+    Array, ArrayAccessor, ArrayRef, AsArray, BinaryBuilder, Float64Array, NullBufferBuilder,
+    StructArray,
 };
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field};
 use geoarrow_array::GeoArrowArray;
 use geoarrow_array::array::from_arrow_array;
@@ -44,6 +46,8 @@ pub(super) struct ColumnWriter {
     /// Range of z, empty (min > max) until there is one.
     z: (f64, f64),
     types: BTreeSet<SeenType>,
+    /// That of the row before, which most rows are alike.
+    last: Option<SeenType>,
     /// Rows before the next one, in the whole result.
     rows: u64,
 }
@@ -56,6 +60,7 @@ impl ColumnWriter {
             bounds: Bounds::EMPTY,
             z: (f64::INFINITY, f64::NEG_INFINITY),
             types: BTreeSet::new(),
+            last: None,
             rows: first_row,
         }
     }
@@ -93,31 +98,47 @@ impl ColumnWriter {
     /// and row (counted from 1 over the whole result).
     pub(super) fn next(&mut self, array: &ArrayRef) -> Result<(ArrayRef, ArrayRef)> {
         let wkb = self.to_wkb(array)?;
-        let mut covering = CoveringBuilder::with_capacity(wkb.len());
-        let mut extended = false;
-        {
-            let nulls = wkb.logical_nulls();
-            let value = values(&wkb)?;
-            for row in 0..wkb.len() {
-                if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-                    covering.push_null();
-                    continue;
-                }
-                let bytes = value(row);
-                let bounds = self
-                    .observe(bytes)
-                    .map_err(|error| self.invalid(row, &error))?;
-                extended |= is_ewkb(bytes);
-                covering.push(bounds);
-            }
-        }
+        let (covering, extended) = match wkb.data_type() {
+            DataType::Binary => self.look(wkb.as_binary::<i32>())?,
+            DataType::LargeBinary => self.look(wkb.as_binary::<i64>())?,
+            DataType::BinaryView => self.look(wkb.as_binary_view())?,
+            other => return Err(Error::Internal(format!("WKB in an array of {other}"))),
+        };
         let wkb = if extended { self.iso(&wkb)? } else { wkb };
         self.rows += wkb.len() as u64;
         let stored = match &self.plan.stored {
             Stored::Native(native) => native_array(&wkb, native, &self.plan.name)?,
             Stored::Wkb | Stored::Undecided => wkb,
         };
-        Ok((stored, covering.finish()?))
+        Ok((stored, covering))
+    }
+
+    /// The covering of the next rows, and whether there is EWKB among them.
+    fn look<'a>(&mut self, wkb: impl ArrayAccessor<Item = &'a [u8]>) -> Result<(ArrayRef, bool)> {
+        if let Some((xs, ys)) = points(&wkb) {
+            self.see(WkbKind::Point, false, false)
+                .map_err(|error| self.invalid(0, &error))?;
+            for (x, y) in xs.iter().zip(&ys) {
+                self.bounds.add(*x, *y);
+            }
+            return Ok((covering_of_points(xs, ys)?, false));
+        }
+        let mut covering = CoveringBuilder::with_capacity(wkb.len());
+        let mut extended = false;
+        let nulls = wkb.logical_nulls();
+        for row in 0..wkb.len() {
+            if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+                covering.push_null();
+                continue;
+            }
+            let bytes = wkb.value(row);
+            let bounds = self
+                .observe(bytes)
+                .map_err(|error| self.invalid(row, &error))?;
+            extended |= is_ewkb(bytes);
+            covering.push(bounds);
+        }
+        Ok((covering.finish()?, extended))
     }
 
     /// The entry under `columns` in the `geo` metadata.
@@ -230,10 +251,14 @@ impl ColumnWriter {
             has_z,
             has_m,
         };
+        if self.last == Some(seen) {
+            return Ok(());
+        }
         if let Stored::Native(native) = &self.plan.stored {
             super::write_native::check_fits(seen, native)?;
         }
         self.types.insert(seen);
+        self.last = Some(seen);
         Ok(())
     }
 
@@ -364,6 +389,38 @@ fn copy_iso(
     Ok(())
 }
 
+/// The coordinates, where each row is a plain point of finite x and y.
+fn points<'a>(wkb: &impl ArrayAccessor<Item = &'a [u8]>) -> Option<(Vec<f64>, Vec<f64>)> {
+    if wkb.logical_null_count() > 0 {
+        return None;
+    }
+    let rows = wkb.len();
+    let (mut xs, mut ys) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+    for row in 0..rows {
+        let (x, y) = wkb::point_xy(wkb.value(row))?;
+        if !(x.is_finite() && y.is_finite()) {
+            return None;
+        }
+        xs.push(x);
+        ys.push(y);
+    }
+    Some((xs, ys))
+}
+
+/// The sides of points share their values.
+fn covering_of_points(xs: Vec<f64>, ys: Vec<f64>) -> Result<ArrayRef> {
+    let side = |values: Vec<f64>| Arc::new(Float64Array::new(values.into(), None)) as ArrayRef;
+    let (x, y) = (side(xs), side(ys));
+    let sides = vec![Arc::clone(&x), Arc::clone(&y), x, y];
+    covering(sides, None)
+}
+
+fn covering(sides: Vec<ArrayRef>, boxes: Option<NullBuffer>) -> Result<ArrayRef> {
+    StructArray::try_new(covering_sides(), sides, boxes)
+        .map(|array| Arc::new(array) as ArrayRef)
+        .map_err(|e| Error::Internal(format!("covering column: {e}")))
+}
+
 /// The bounds of every row: NULL for NULL, and a box without sides for EMPTY, as the standard wants a box
 /// where there is a geometry.
 struct CoveringBuilder {
@@ -406,9 +463,7 @@ impl CoveringBuilder {
             .sides
             .map(|side| Arc::new(Float64Array::new(side.into(), bounded.clone())) as ArrayRef)
             .to_vec();
-        StructArray::try_new(covering_sides(), sides, self.boxes.finish())
-            .map(|array| Arc::new(array) as ArrayRef)
-            .map_err(|e| Error::Internal(format!("covering column: {e}")))
+        covering(sides, self.boxes.finish())
     }
 }
 

@@ -9,14 +9,16 @@ use arrow::datatypes::{Schema, SchemaRef};
 use geoarrow_schema::GeoArrowType;
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
+use parquet::basic::{Encoding, Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 use serde_json::{Map, Value, json};
 
 use super::write_column::ColumnWriter;
+use super::write_dictionary::without_repeats;
 use super::write_geometry_type::with_geometry_types;
 use super::write_group::{EncodedGroup, GroupColumns, GroupJob, Pending};
 use super::write_native::native_type;
@@ -46,7 +48,7 @@ pub(super) struct FileBuilder<W: Write + Send> {
 }
 
 enum State<W: Write + Send> {
-    /// How geometry is stored depends on rows that are still to come.
+    /// How columns are stored depends on rows that are still to come.
     Undecided(Option<W>),
     Open(Box<OpenFile<W>>),
 }
@@ -61,17 +63,16 @@ struct OpenFile<W: Write + Send> {
 
 impl<W: Write + Send> FileBuilder<W> {
     /// # Errors
-    /// As [`WritePlan::new`]; [`Error::Environment`] when `out` fails.
+    /// As [`WritePlan::new`]; [`Error::Statement`] for types that Parquet has not.
     pub(super) fn try_new(out: W, schema: &Schema, options: &WriteOptions) -> Result<Self> {
         let plan = WritePlan::new(schema, options, None)?;
-        let state = match plan.is_undecided() {
-            true => State::Undecided(Some(out)),
-            false => State::Open(Box::new(OpenFile::try_new(out, plan, options)?)),
-        };
+        if !plan.is_undecided() {
+            parquet_schema(&plan)?;
+        }
         Ok(Self {
             input: Arc::new(schema.clone()),
             options: options.clone(),
-            state,
+            state: State::Undecided(Some(out)),
             pending: Pending::default(),
             rows: 0,
             first_row: 0,
@@ -198,9 +199,13 @@ impl<W: Write + Send> FileBuilder<W> {
         let out = out
             .take()
             .ok_or_else(|| Error::Internal("a file is opened twice".into()))?;
-        let found = found_types(&self.input, &self.options, rows)?;
-        let plan = WritePlan::new(&self.input, &self.options, Some(&found))?;
-        self.state = State::Open(Box::new(OpenFile::try_new(out, plan, &self.options)?));
+        let mut plan = WritePlan::new(&self.input, &self.options, None)?;
+        if plan.is_undecided() {
+            let found = found_types(&self.input, &self.options, rows)?;
+            plan = WritePlan::new(&self.input, &self.options, Some(&found))?;
+        }
+        let file = OpenFile::try_new(out, plan, &self.options, rows)?;
+        self.state = State::Open(Box::new(file));
         Ok(())
     }
 }
@@ -228,13 +233,15 @@ fn found_types(
 }
 
 impl<W: Write + Send> OpenFile<W> {
-    fn try_new(out: W, plan: WritePlan, options: &WriteOptions) -> Result<Self> {
-        let mut properties = properties(&plan, options);
+    fn try_new(
+        out: W,
+        plan: WritePlan,
+        options: &WriteOptions,
+        rows: &[RecordBatch],
+    ) -> Result<Self> {
+        let schema = parquet_schema(&plan)?;
+        let mut properties = properties(&plan, &schema, options, rows)?;
         add_encoded_arrow_schema_to_metadata(&plan.portable_schema(), &mut properties);
-        let schema = ArrowSchemaConverter::new()
-            .with_coerce_types(properties.coerce_types())
-            .convert(&plan.schema)
-            .map_err(failed)?;
         let root = match options.version {
             GeoParquetVersion::V2_0 => with_geometry_types(&schema, &plan)?,
             GeoParquetVersion::V1_0 | GeoParquetVersion::V1_1 => schema.root_schema_ptr(),
@@ -270,27 +277,48 @@ impl<W: Write + Send> OpenFile<W> {
     }
 }
 
-fn properties(plan: &WritePlan, options: &WriteOptions) -> WriterProperties {
+fn parquet_schema(plan: &WritePlan) -> Result<SchemaDescriptor> {
+    ArrowSchemaConverter::new()
+        .convert(&plan.schema)
+        .map_err(failed)
+}
+
+/// How the columns are stored; `rows` are the first of the file.
+fn properties(
+    plan: &WritePlan,
+    schema: &SchemaDescriptor,
+    options: &WriteOptions,
+    rows: &[RecordBatch],
+) -> Result<WriterProperties> {
     let mut builder = WriterProperties::builder()
         .set_compression(options.compression)
         .set_max_row_group_row_count(Some(options.row_group_rows.max(1)))
         .set_created_by(concat!("geoflow ", env!("CARGO_PKG_VERSION")).to_owned());
-    for geometry in &plan.geometry {
-        // The least and greatest WKB bytes tell nothing, and geometries hardly ever repeat.
-        let column = ColumnPath::new(vec![geometry.name.clone()]);
-        if plan.is_wkb(geometry) {
+    for leaf in schema.columns() {
+        let Some(root) = leaf.path().parts().first() else {
+            continue;
+        };
+        let of_geometry = plan.geometry.iter().any(|geometry| geometry.name == *root);
+        let of_covering =
+            (plan.geometry.iter()).any(|geometry| geometry.covering.as_ref() == Some(root));
+        let is_number = matches!(leaf.physical_type(), Type::DOUBLE | Type::FLOAT);
+        if (of_geometry || of_covering) && is_number {
+            // Neighbours share the first bytes of their coordinates: put together, these compress to nothing.
             builder = builder
-                .set_column_statistics_enabled(column.clone(), EnabledStatistics::None)
-                .set_column_dictionary_enabled(column, false);
-        }
-        for side in ["xmin", "ymin", "xmax", "ymax"] {
-            if let Some(covering) = &geometry.covering {
-                let column = ColumnPath::new(vec![covering.clone(), side.to_owned()]);
-                builder = builder.set_column_dictionary_enabled(column, false);
-            }
+                .set_column_dictionary_enabled(leaf.path().clone(), false)
+                .set_column_encoding(leaf.path().clone(), Encoding::BYTE_STREAM_SPLIT);
+        } else if of_geometry {
+            // The least and greatest WKB bytes tell nothing, and geometries hardly ever repeat.
+            builder = builder
+                .set_column_statistics_enabled(leaf.path().clone(), EnabledStatistics::None)
+                .set_column_dictionary_enabled(leaf.path().clone(), false);
         }
     }
-    builder.build()
+    for name in without_repeats(plan, rows)? {
+        let column = ColumnPath::new(vec![name]);
+        builder = builder.set_column_dictionary_enabled(column, false);
+    }
+    Ok(builder.build())
 }
 
 pub(super) fn failed(error: ParquetError) -> Error {

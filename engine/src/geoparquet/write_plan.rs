@@ -158,11 +158,6 @@ impl WritePlan {
         })
     }
 
-    /// Whether a geometry column is stored as WKB.
-    pub(super) fn is_wkb(&self, geometry: &PlannedGeometry) -> bool {
-        !matches!(geometry.stored, Stored::Native(_))
-    }
-
     /// Whether rows must be seen before it is known how they are stored.
     pub(super) fn is_undecided(&self) -> bool {
         self.geometry
