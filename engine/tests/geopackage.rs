@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::AsArray;
-use arrow::datatypes::{Date32Type, Float64Type, Int32Type};
+use arrow::datatypes::{Date32Type, Float64Type, Int32Type, Int64Type};
+use datafusion::physical_plan::collect;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use geoflow_engine::ErrorKind;
-use geoflow_engine::formats::{FeatureTable, GeoPackage};
-use geoflow_engine::geometry::{GeometryArray, GeometryType};
+use geoflow_engine::formats::{FeatureScanExec, FeatureTable, GeoPackage};
+use geoflow_engine::geometry::{Bounds, GeometryArray, GeometryType};
+use geoflow_engine::geoparquet::BoundsFilter;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -167,4 +169,45 @@ async fn what_cannot_be_read_says_why() {
         error.contains("column \"size\"") && error.contains("row 2"),
         "{error}"
     );
+}
+
+/// A large layer is read in parts at once: all rows, each once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_large_layer_is_read_in_parts() {
+    let dir = TempDir::new().unwrap();
+    let path = package(&dir, 0);
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(
+        "CREATE TABLE gpkg_extensions (table_name TEXT, column_name TEXT, extension_name TEXT);
+         INSERT INTO gpkg_extensions VALUES ('places', 'geom', 'gpkg_rtree_index');
+         CREATE VIRTUAL TABLE rtree_places_geom USING rtree(id, minx, maxx, miny, maxy);
+         WITH RECURSIVE n(i) AS (SELECT 7 UNION ALL SELECT i + 1 FROM n WHERE i < 70006)
+         INSERT INTO places SELECT i, NULL, 'n', i % 100, NULL, NULL FROM n;
+         INSERT INTO rtree_places_geom SELECT fid, size, size, 0, 0 FROM places WHERE fid % 10 = 0;",
+    )
+    .unwrap();
+    let layer = GeoPackage::open(&path).unwrap().layer(Some("places"));
+    let config = SessionConfig::new().with_target_partitions(3);
+    let context = SessionContext::new_with_config(config);
+    let table = FeatureTable::new(Arc::new(layer.unwrap()));
+    context.register_table("t", Arc::new(table)).unwrap();
+    let plan = context.sql("SELECT fid FROM t").await.unwrap();
+    let plan = plan.create_physical_plan().await.unwrap();
+    assert_eq!(plan.properties().partitioning.partition_count(), 3);
+    let sql = "SELECT count(*), count(DISTINCT fid), min(fid), max(fid), sum(size) FROM t";
+    let batches = context.sql(sql).await.unwrap().collect().await.unwrap();
+    let sum = |i: usize| batches[0].column(i).as_primitive::<Int64Type>().value(0);
+    let sums: Vec<i64> = (0..5).map(sum).collect();
+    assert_eq!(sums, [70_000, 70_000, 7, 70_006, 70_000 * 99 / 2]);
+    // Of what the R-tree finds each part reads its own rows.
+    let plan = context.sql("SELECT fid, geom FROM t").await.unwrap();
+    let mut plan = plan.create_physical_plan().await.unwrap();
+    while plan.downcast_ref::<FeatureScanExec>().is_none() {
+        plan = Arc::clone(plan.children()[0]);
+    }
+    let scan = plan.downcast_ref::<FeatureScanExec>().unwrap();
+    let area = BoundsFilter::constant(vec![Bounds::new(-1.0, -1.0, 49.5, 1.0)]);
+    let scan = scan.with_bounds(1, &Arc::new(area)).unwrap().unwrap();
+    let found = collect(Arc::new(scan), context.task_ctx()).await.unwrap();
+    assert_eq!(found.iter().map(|b| b.num_rows()).sum::<usize>(), 3_500);
 }

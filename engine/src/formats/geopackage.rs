@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Rectangles that the R-tree is asked for at most: of more, each row is looked at.
 const MOST_RECTANGLES: usize = 500;
 
+/// Rows that are worth a thread of their own.
+const LEAST_OF_A_PART: i128 = 20_000;
+
 /// A GeoPackage that is open for reading.
 #[derive(Debug)]
 pub struct GeoPackage {
@@ -90,6 +93,8 @@ impl GeoPackage {
         Ok(GeoPackageLayer {
             path: self.path.clone(),
             table: table.clone(),
+            key: self.key(table),
+            range: None,
             index: column.and_then(|column| self.index(table, column)),
             rows: self.number(
                 "SELECT feature_count FROM gpkg_ogr_contents WHERE table_name = ?1",
@@ -153,13 +158,20 @@ impl GeoPackage {
         vec![format!("{name}{suffix}")]
     }
 
-    /// The R-tree of a geometry column, where it has one and rows have a number.
+    /// The column that numbers the rows of a table.
+    fn key(&self, table: &str) -> Option<String> {
+        let keys = "SELECT name, type FROM pragma_table_info(?1) WHERE pk > 0";
+        let mut statement = self.connection.prepare(keys).ok()?;
+        let keys = statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)));
+        let keys: Vec<(String, String)> = keys.ok()?.collect::<rusqlite::Result<_>>().ok()?;
+        match keys.as_slice() {
+            [(name, ty)] if ty.eq_ignore_ascii_case("INTEGER") => Some(name.clone()),
+            _ => None,
+        }
+    }
+
+    /// The R-tree of a geometry column, where it has one.
     fn index(&self, table: &str, column: &str) -> Option<SpatialIndex> {
-        let key = self.connection.query_row(
-            "SELECT name FROM pragma_table_info(?1) WHERE pk = 1 AND upper(type) = 'INTEGER'",
-            [table],
-            |row| row.get(0),
-        );
         let tree = format!("rtree_{table}_{column}");
         let declared = self.connection.query_row(
             "SELECT count(*) FROM gpkg_extensions WHERE extension_name = 'gpkg_rtree_index' \
@@ -172,11 +184,7 @@ impl GeoPackage {
             &tree,
         );
         let usable = declared.is_ok_and(|n| n > 0) && there.is_some_and(|n| n > 0);
-        Some(SpatialIndex {
-            tree,
-            key: key.ok()?,
-        })
-        .filter(|_| usable)
+        usable.then_some(SpatialIndex { tree })
     }
 
     /// The columns of a table, and which of them is the geometry.
@@ -243,10 +251,14 @@ impl GeoPackage {
 }
 
 /// One layer of a GeoPackage.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct GeoPackageLayer {
     path: PathBuf,
     table: String,
+    /// The column that numbers the rows, where one does.
+    key: Option<String>,
+    /// The first and the last number of the rows that are read, of a part of the layer.
+    range: Option<(i64, i64)>,
     schema: SchemaRef,
     geometry: Option<usize>,
     index: Option<SpatialIndex>,
@@ -255,13 +267,11 @@ pub struct GeoPackageLayer {
     geometry_types: Vec<String>,
 }
 
-/// The R-tree of a layer.
-#[derive(Debug)]
+/// The R-tree of a layer, which numbers rows by their key.
+#[derive(Debug, Clone)]
 struct SpatialIndex {
     /// Its table.
     tree: String,
-    /// The column of the layer that it numbers rows by.
-    key: String,
 }
 
 impl FeatureSource for GeoPackageLayer {
@@ -287,6 +297,32 @@ impl FeatureSource for GeoPackageLayer {
 
     fn has_index(&self) -> bool {
         self.index.is_some()
+    }
+
+    fn parts(&self, most: usize) -> Result<Vec<Arc<dyn FeatureSource>>> {
+        let (Some(key), None) = (&self.key, self.range) else {
+            return Ok(vec![]);
+        };
+        let package = GeoPackage::open(&self.path)?;
+        let (key, table) = (quoted(key), quoted(&self.table));
+        let sql =
+            format!("SELECT (SELECT min({key}) FROM {table}), (SELECT max({key}) FROM {table})");
+        let ends = package.connection.query_row(&sql, [], |row| {
+            Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?))
+        });
+        let (Some(first), Some(last)) = ends.map_err(|e| explain(&self.path, &e))? else {
+            return Ok(vec![]);
+        };
+        let ranges = ranges(first, last, most);
+        let count = ranges.len() as u64;
+        let part = |range| -> Arc<dyn FeatureSource> {
+            Arc::new(Self {
+                range: Some(range),
+                rows: self.rows.map(|rows| rows / count.max(1)),
+                ..self.clone()
+            })
+        };
+        Ok(ranges.into_iter().map(part).collect())
     }
 
     fn read(&self, request: &Request, give: &mut dyn FnMut(RecordBatch) -> bool) -> Result<()> {
@@ -371,16 +407,31 @@ impl FeatureSource for GeoPackageLayer {
 }
 
 impl GeoPackageLayer {
-    /// What lets the R-tree find the rows that are wanted, and the numbers in it.
+    /// What lets the R-tree find the rows that are wanted, of the part that is read, and the numbers in it.
     fn condition(&self, within: &Within) -> (String, Vec<f64>) {
-        let Some(SpatialIndex { tree, key }) = &self.index else {
-            return (String::new(), vec![]);
+        let (searches, numbers) = self.searches(within);
+        let mut conditions = searches;
+        if let (Some((first, last)), Some(key)) = (self.range, &self.key) {
+            // With a sign before it SQLite looks up what the R-tree has found, and not all rows of the part.
+            let sign = if conditions.is_empty() { "" } else { "+" };
+            conditions.push(format!("{sign}{} BETWEEN {first} AND {last}", quoted(key)));
+        }
+        match conditions.is_empty() {
+            true => (String::new(), numbers),
+            false => (format!(" WHERE {}", conditions.join(" AND ")), numbers),
+        }
+    }
+
+    /// One condition for each list of rectangles, and the numbers in them.
+    fn searches(&self, within: &Within) -> (Vec<String>, Vec<f64>) {
+        let (Some(SpatialIndex { tree }), Some(key)) = (&self.index, &self.key) else {
+            return (vec![], vec![]);
         };
         // Of everything, the table alone is quicker.
         let all = self.extent.is_some_and(|extent| within.covers(&extent));
         let listed: usize = within.0.iter().map(|list| list.len()).sum();
         if within.is_everything() || within.is_nothing() || all || listed > MOST_RECTANGLES {
-            return (String::new(), vec![]);
+            return (vec![], vec![]);
         }
         let mut numbers = vec![];
         let lists: Vec<String> = within
@@ -400,17 +451,35 @@ impl GeoPackageLayer {
                 format!("{} IN ({})", quoted(key), searches.join(" UNION "))
             })
             .collect();
-        (format!(" WHERE {}", lists.join(" AND ")), numbers)
+        (lists, numbers)
     }
 
     fn wrong(&self, field: &Field, row: u64, what: &str) -> Error {
+        let from = match (self.range, &self.key) {
+            (Some((first, _)), Some(key)) => format!(" from {key} {first} on"),
+            _ => String::new(),
+        };
         Error::Data(format!(
-            "{}, layer \"{}\", column \"{}\", about row {row}: {what}",
+            "{}, layer \"{}\", column \"{}\", about row {row}{from}: {what}",
             self.path.display(),
             self.table,
             field.name()
         ))
     }
+}
+
+/// Cuts numbers from `first` to `last` into ranges of equal length; none where one is enough.
+fn ranges(first: i64, last: i64, most: usize) -> Vec<(i64, i64)> {
+    let (first, last) = (i128::from(first), i128::from(last));
+    let numbers = last - first + 1;
+    let count = (numbers / LEAST_OF_A_PART).min(most as i128);
+    if count < 2 {
+        return vec![];
+    }
+    let cut = |i: i128| first + numbers * i / count;
+    // All lie between two numbers of 64 bits.
+    let range = |i| (cut(i) as i64, (cut(i + 1) - 1) as i64);
+    (0..count).map(range).collect()
 }
 
 /// Opens the database, and reads from it, as not before then SQLite finds what is wrong.
@@ -486,5 +555,20 @@ fn explain(path: &Path, error: &rusqlite::Error) -> Error {
             message: format!("{shown} cannot be read: {error}"),
             retryable: false,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ranges;
+
+    #[test]
+    fn rows_are_cut_by_their_numbers() {
+        assert!(ranges(1, 30_000, 8).is_empty());
+        assert_eq!(ranges(1, 100_000, 2), [(1, 50_000), (50_001, 100_000)]);
+        assert_eq!(ranges(-5, 59_994, 8).len(), 3);
+        let all = ranges(i64::MIN, i64::MAX, 3);
+        assert_eq!((all[0].0, all[2].1), (i64::MIN, i64::MAX));
+        assert!(all.windows(2).all(|w| w[0].1 + 1 == w[1].0));
     }
 }

@@ -32,7 +32,7 @@ const AHEAD: usize = 2;
 const NAMED: usize = 3;
 
 /// Reads [`FeatureSource`]s, each on one thread: the next is begun when the one before has ended, or by
-/// another partition.
+/// another partition. A source that can be cut is read by all of them.
 #[derive(Debug, Clone)]
 pub struct FeatureScanExec {
     /// Of each partition.
@@ -56,6 +56,14 @@ impl FeatureScanExec {
             return internal_err!("a scan of no source");
         };
         let schema = Arc::new(first.schema().project(&projection)?);
+        // Of one file each partition reads a part; the first rows are had from the first part alone.
+        let sources = match (sources.as_slice(), limit) {
+            ([only], None) if partitions > 1 => match only.parts(partitions)? {
+                parts if parts.is_empty() => sources,
+                parts => parts,
+            },
+            _ => sources,
+        };
         let each = sources.len().div_ceil(partitions.max(1));
         let groups: Vec<Vec<_>> = sources.chunks(each).map(<[_]>::to_vec).collect();
         let properties = PlanProperties::new(
@@ -103,8 +111,11 @@ impl FeatureScanExec {
 
 impl DisplayAs for FeatureScanExec {
     fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names: Vec<String> = self.sources().take(NAMED).map(|s| s.name()).collect();
-        let more = self.sources().count().saturating_sub(NAMED);
+        let mut names: Vec<String> = self.sources().map(|s| s.name()).collect();
+        // Parts of one file have one name.
+        names.dedup();
+        let more = names.len().saturating_sub(NAMED);
+        names.truncate(NAMED);
         if more > 0 {
             names.push(format!("{more} more"));
         }

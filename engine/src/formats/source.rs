@@ -80,6 +80,16 @@ pub trait FeatureSource: Debug + Send + Sync {
         false
     }
 
+    /// The same rows, in their order, as up to `most` sources that can be read at the same time; none where the
+    /// source cannot be cut, or is too small for it.
+    ///
+    /// # Errors
+    /// As [`FeatureSource::read`].
+    fn parts(&self, most: usize) -> Result<Vec<Arc<dyn FeatureSource>>> {
+        let _ = most;
+        Ok(vec![])
+    }
+
     /// Hands batches to `give`, until there are no more or it answers `false`. It runs on a thread where it
     /// may wait.
     ///
