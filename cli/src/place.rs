@@ -112,7 +112,7 @@ impl<'a> Place<'a> {
         for part in &args.partition {
             let part = part.trim();
             let grid = part.split(':').next().unwrap_or_default();
-            if part.contains(':') && ["h3", "quadkey"].contains(&grid) {
+            if part.contains(':') && ["h3", "quadkey", "kd"].contains(&grid) {
                 options.push(("cells", part.to_string()));
             } else {
                 partition.push(quoted(part, '"'));

@@ -12,7 +12,7 @@ use datafusion::catalog::MemTable;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use geoflow_engine::crs::Crs;
-use geoflow_engine::geometry::GeometryType;
+use geoflow_engine::geometry::{Bounds, GeometryType};
 use geoflow_engine::geoparquet::{FileInfo, GeoParquetFormatFactory, Pruning, read_info};
 use object_store::local::LocalFileSystem;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -189,6 +189,35 @@ async fn cells_and_the_curve_keep_neighbours_together() {
         assert!(overlap < 0.4, "{overlap}");
     }
     assert_eq!(total, 20_000);
+}
+
+#[tokio::test]
+async fn cells_of_equal_size() {
+    let dir = TempDir::new().unwrap();
+    let out = dir.path().join("out");
+    let context = context(&rows(20_000, false));
+    copy(&context, &out, "OPTIONS (cells 'kd:8', sort_by 'hilbert')")
+        .await
+        .unwrap();
+    let files = files(&out);
+    assert_eq!(files.len(), 8);
+    let mut bounds: Vec<Bounds> = vec![];
+    for file in &files {
+        let folder = file.parent().unwrap().file_name().unwrap();
+        assert_eq!(folder.to_str().unwrap(), format!("kd={}", bounds.len()));
+        let info = info(file).await;
+        assert!((2_300..2_700).contains(&info.rows), "{}", info.rows);
+        bounds.push(info.row_groups[0].bounds.unwrap());
+    }
+    let apart = |a: &Bounds, b: &Bounds| !a.intersects(b) || a == b;
+    assert!(
+        bounds.iter().all(|a| bounds.iter().all(|b| apart(a, b))),
+        "{bounds:?}"
+    );
+    let message = copy(&context, &out, "OPTIONS (cells 'kd:0')")
+        .await
+        .unwrap_err();
+    assert!(message.to_string().contains("'kd:1' to"), "{message}");
 }
 
 #[tokio::test]

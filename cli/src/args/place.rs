@@ -9,7 +9,7 @@ pub(crate) struct PlaceArgs {
     #[arg(long, value_enum, value_name = "ORDER")]
     pub(crate) sort: Option<Sort>,
 
-    /// Partition into folders by columns, and by cells: h3:RESOLUTION or quadkey:LEVEL
+    /// Partition into folders by columns, and by cells: h3:RESOLUTION, quadkey:LEVEL or kd:CELLS
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(crate) partition: Vec<String>,
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{GeoParquetVersion, GeometryEncoding};
-use crate::tiling::CellGrid;
+use crate::tiling::Cells;
 use crate::{Error, Result};
 
 /// How rows are put into files.
@@ -12,7 +12,7 @@ pub struct OutputOptions {
     /// Whether rows are sorted along a Hilbert curve.
     pub hilbert: bool,
     /// A column of cells that rows are partitioned by, after the columns of `PARTITIONED BY`.
-    pub cells: Option<CellGrid>,
+    pub cells: Option<Cells>,
     /// A file of a folder ends at about this size. Default 512 MiB.
     pub file_bytes: u64,
     /// What becomes of files that are there already.
@@ -57,7 +57,7 @@ pub enum Existing {
 /// The options of an output with what they do.
 pub const OUTPUT_OPTIONS: [(&str, &str); 9] = [
     ("sort_by", "'hilbert' puts neighbours next to each other"),
-    ("cells", "partitions by cells: 'h3:5', 'quadkey:8'"),
+    ("cells", "partitions by cells: 'h3:5', 'quadkey:8', 'kd:16'"),
     (
         "max_file_size",
         "size at which a file of a folder ends, as '512MB'",
@@ -98,7 +98,7 @@ impl OutputOptions {
                 "none" => self.hilbert = false,
                 _ => return refused("'hilbert' or 'none': for other orders write ORDER BY"),
             },
-            "cells" => self.cells = Some(CellGrid::parse(&lower)?),
+            "cells" => self.cells = Some(Cells::parse(&lower)?),
             "if_exists" => match lower.as_str() {
                 "error" => self.existing = Existing::Refuse,
                 "overwrite" => self.existing = Existing::Overwrite,

@@ -23,7 +23,7 @@ use super::geometry_columns;
 use super::sink::{GeoParquetSink, partition_columns};
 use crate::Error;
 use crate::geometry::{GeometryArray, GeometryType};
-use crate::tiling::{CellGrid, HilbertSortExec};
+use crate::tiling::{CellGrid, Cells, HilbertSortExec, KdCellExec};
 
 /// The plan that writes `input`.
 ///
@@ -51,10 +51,10 @@ pub(super) fn write_plan(
             ))
         })
     };
-    if let Some(grid) = output.cells {
+    if let Some(cells) = output.cells {
         let geometry = needed("cells")?;
         partition.push(labelled.fields().len());
-        input = with_cells(input, &labelled, geometry, grid)?;
+        input = with_cells(input, &labelled, geometry, cells)?;
     }
     let mut order = order;
     if output.hilbert {
@@ -107,11 +107,25 @@ fn with_cells(
     input: Arc<dyn ExecutionPlan>,
     labelled: &Schema,
     geometry: usize,
-    grid: CellGrid,
+    cells: Cells,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let field = labelled.field(geometry);
     let ty = GeometryType::from_field(field)?
         .ok_or_else(|| Error::Internal("a geometry has lost its type".into()))?;
+    let name = match cells {
+        Cells::Grid(grid) => grid.column(),
+        Cells::Kd(_) => KdCellExec::COLUMN,
+    };
+    if labelled.fields().iter().any(|f| f.name() == name) {
+        return Err(Error::Statement(format!(
+            "the rows have a column \"{name}\" already, which the cells need for themselves: write PARTITIONED BY ({name}), or give it another name"
+        ))
+        .into());
+    }
+    let grid = match cells {
+        Cells::Grid(grid) => grid,
+        Cells::Kd(count) => return Ok(Arc::new(KdCellExec::new(input, (geometry, ty), count))),
+    };
     if ty.crs.as_ref().is_some_and(|crs| !crs.is_geographic()) {
         return Err(Error::Crs(format!(
             "cells '{grid}' are cells of longitude and latitude, but the column \"{}\" is in {}: \
@@ -119,13 +133,6 @@ fn with_cells(
             field.name(),
             ty.crs.map(|crs| crs.name()).unwrap_or_default(),
             field.name(),
-        ))
-        .into());
-    }
-    if labelled.fields().iter().any(|f| f.name() == grid.column()) {
-        return Err(Error::Statement(format!(
-            "the rows have a column \"{0}\" already, which the cells need for themselves: write PARTITIONED BY ({0}), or give it another name",
-            grid.column()
         ))
         .into());
     }

@@ -15,6 +15,37 @@ pub enum CellGrid {
     Quadkey(u8),
 }
 
+/// Most cells of a KD cut: folders of one output.
+const MOST_KD: usize = 65_536;
+
+/// What rows are put together by in space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cells {
+    /// Cells that are the same for everybody.
+    Grid(CellGrid),
+    /// So many cells that hold about as many of the rows each.
+    Kd(usize),
+}
+
+impl Cells {
+    /// Reads what [`CellGrid::parse`] does, and `kd:64`; without a number there are 16 KD cells.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] for anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        let (kind, count) = text.split_once(':').unwrap_or((text, "16"));
+        if kind.trim() != "kd" {
+            return CellGrid::parse(text).map(Self::Grid);
+        }
+        match count.trim().parse() {
+            Ok(count @ 1..=MOST_KD) => Ok(Self::Kd(count)),
+            _ => Err(Error::Statement(format!(
+                "'{text}' is no number of cells: write 'kd:1' to 'kd:{MOST_KD}'"
+            ))),
+        }
+    }
+}
+
 /// The latitude at which the square of web maps ends.
 const MERCATOR_EDGE: f64 = 85.051_128_779_806_59;
 
@@ -38,7 +69,7 @@ impl CellGrid {
         };
         parsed.ok_or_else(|| {
             Error::Statement(format!(
-                "'{text}' is no grid of cells: write 'h3:0' to 'h3:15' or 'quadkey:1' to 'quadkey:30'"
+                "'{text}' is no grid of cells: write 'h3:0' to 'h3:15', 'quadkey:1' to 'quadkey:30', or 'kd:16' for as many cells of about as many rows"
             ))
         })
     }
@@ -111,6 +142,22 @@ mod tests {
             let grid = CellGrid::parse(grid).unwrap();
             assert_eq!(grid.cell(f64::NAN, 0.0), None);
             assert_eq!(grid.cell(0.0, 6_700_000.0), None);
+        }
+    }
+
+    #[test]
+    fn cells_of_equal_size() {
+        assert_eq!(Cells::parse("kd:64").unwrap(), Cells::Kd(64));
+        assert_eq!(Cells::parse("kd").unwrap(), Cells::Kd(16));
+        assert!(matches!(
+            Cells::parse("h3:4"),
+            Ok(Cells::Grid(CellGrid::H3(_)))
+        ));
+        for text in ["kd:0", "kd:many", "kd:99999999", "kdtree:4"] {
+            assert!(
+                matches!(Cells::parse(text), Err(Error::Statement(_))),
+                "{text}"
+            );
         }
     }
 

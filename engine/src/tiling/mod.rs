@@ -12,8 +12,10 @@ mod cells;
 mod hilbert;
 mod hilbert_sort;
 mod kd;
+mod kd_exec;
 
-pub use cells::CellGrid;
+pub use cells::{CellGrid, Cells};
 pub use hilbert::HilbertCurve;
 pub use hilbert_sort::HilbertSortExec;
 pub use kd::{KdCells, KdOptions, KdSample};
+pub use kd_exec::KdCellExec;

@@ -63,6 +63,15 @@ pub(super) async fn plan_sink(
     config: FileSinkConfig,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let many = is_many_files(sink);
+    let cells = ["cells", "format.cells"]
+        .iter()
+        .find_map(|key| sink.options.get(*key));
+    if let Some(cells) = cells.filter(|cells| cells.trim().to_ascii_lowercase().starts_with("kd")) {
+        return Err(Error::Statement(format!(
+            "the cells '{cells}' are cut by all rows, of which each task of a job sees some: partition by 'h3:4' or 'quadkey:6', or write with geoflow query"
+        ))
+        .into());
+    }
     let columns = sink.partition_by.iter();
     let config = FileSinkConfig {
         // The type is that of the rows.
