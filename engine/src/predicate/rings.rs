@@ -78,24 +78,16 @@ impl Rings {
         if !(1..=FEW_EDGES).contains(&count) || ring.first() != ring.last() {
             return Ring::default();
         }
-        let mut longest: f64 = 0.0;
-        for i in 0..count.next_multiple_of(LANES) {
+        let edge = |i: usize| {
             let (a, b) = (ring[i.min(count - 1)], ring[i.min(count - 1) + 1]);
             let (dx, dy) = (b.x - a.x, b.y - a.y);
-            let square = dx * dx + dy * dy;
-            if !is_usual(square) {
-                for column in [
-                    &mut self.ax,
-                    &mut self.ay,
-                    &mut self.dx,
-                    &mut self.dy,
-                    &mut self.inverse,
-                ] {
-                    column.truncate(edges);
-                }
-                return Ring::default();
-            }
-            longest = longest.max(square);
+            (a, dx, dy, dx * dx + dy * dy)
+        };
+        let squares = (0..count).map(|i| edge(i).3);
+        if !squares.clone().all(is_usual) {
+            return Ring::default();
+        }
+        for (a, dx, dy, square) in (0..count.next_multiple_of(LANES)).map(edge) {
             self.ax.push(a.x);
             self.ay.push(a.y);
             self.dx.push(dx);
@@ -107,7 +99,7 @@ impl Rings {
             vertices,
             edges: first,
             count: count as u32,
-            longest,
+            longest: squares.fold(0.0, f64::max),
         }
     }
 
