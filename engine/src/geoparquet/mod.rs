@@ -40,6 +40,7 @@ mod row_groups;
 mod schema;
 mod sink;
 mod sink_plan;
+mod slices;
 mod split;
 mod validate;
 mod write_column;

@@ -211,7 +211,7 @@ fn narrow_pages(
 }
 
 /// Whether a row group is read by the reader of a range, as DataFusion decides it.
-fn in_range(group: &RowGroupMetaData, range: Option<&FileRange>) -> bool {
+pub(super) fn in_range(group: &RowGroupMetaData, range: Option<&FileRange>) -> bool {
     let Some(range) = range else { return true };
     group.columns().first().is_none_or(|column| {
         range.contains(
@@ -228,7 +228,10 @@ fn bytes(group: &RowGroupMetaData, columns: &[String]) -> usize {
 }
 
 /// The leaves of the columns that are read, with their compressed bytes.
-fn leaves(group: &RowGroupMetaData, columns: &[String]) -> impl Iterator<Item = (usize, usize)> {
+pub(super) fn leaves(
+    group: &RowGroupMetaData,
+    columns: &[String],
+) -> impl Iterator<Item = (usize, usize)> {
     let leaves = group.columns().iter().enumerate();
     let read = leaves.filter(|(_, leaf)| {
         let root = leaf.column_path().parts().first();
@@ -238,7 +241,7 @@ fn leaves(group: &RowGroupMetaData, columns: &[String]) -> impl Iterator<Item = 
 }
 
 /// Of the same columns, the bytes of the pages that `plan` leaves of a row group.
-fn bytes_left(
+pub(super) fn bytes_left(
     plan: &ParquetAccessPlan,
     footer: &ParquetMetaData,
     group: usize,

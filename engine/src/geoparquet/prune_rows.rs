@@ -8,6 +8,7 @@
 //! It costs that the columns of the condition are decoded on their own, and that their bytes are held
 //! while the rest is read; so it is done by file, where its footer says that it spares more than that.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -42,6 +43,9 @@ const RECTANGLES: usize = 64;
 /// Boxes are decoded first where the geometries weigh so many times as much.
 const HEAVY: u64 = 3;
 
+/// Comparisons of numbers and text are made first where the other columns weigh so many times as much.
+const FAR_HEAVIER: u64 = 8;
+
 /// The share of an area from which on most rows pass, so that nothing is spared.
 const MOST: f64 = 0.4;
 
@@ -56,6 +60,8 @@ pub(super) struct RowPruning {
     spatial: Vec<PhysicalExprRef>,
     /// Comparisons with constants, by which DataFusion prunes.
     plain: Vec<PhysicalExprRef>,
+    /// Whether there are conditions of other kinds, by which DataFusion may prune, too.
+    others: bool,
 }
 
 impl fmt::Debug for RowPruning {
@@ -64,11 +70,6 @@ impl fmt::Debug for RowPruning {
             .field("spatial", &self.spatial)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether a predicate has conditions for [`RowPruning`].
-pub(super) fn has_spatial(predicate: &PhysicalExprRef) -> bool {
-    split_conjunction(predicate).into_iter().any(is_spatial)
 }
 
 /// Whether a condition asks a spatial predicate of a row.
@@ -118,12 +119,14 @@ impl RowPruning {
         }
         let predicate = source.filter();
         let conjuncts = predicate.iter().flat_map(split_conjunction);
-        let (mut spatial, mut plain) = (vec![], vec![]);
+        let (mut spatial, mut plain, mut others) = (vec![], vec![], false);
         for conjunct in conjuncts {
             if is_spatial(conjunct) {
                 spatial.push(Arc::clone(conjunct));
             } else if is_plain(conjunct) {
                 plain.push(Arc::clone(conjunct));
+            } else {
+                others = true;
             }
         }
         let config = FileScanConfigBuilder::from(config.clone())
@@ -136,12 +139,13 @@ impl RowPruning {
             partition,
             spatial,
             plain,
+            others,
         })
     }
 
     /// Whether a file is worth a look though nothing is known of rectangles.
     pub(super) fn asks(&self) -> bool {
-        !self.spatial.is_empty()
+        !self.spatial.is_empty() || (!self.plain.is_empty() && !self.others)
     }
 
     /// A reader that leaves out rows of a file; `None` where that does not pay.
@@ -168,7 +172,7 @@ impl RowPruning {
             Some(meets) => vec![meets],
             None => self.by_predicate(&file, wanted, columns),
         };
-        if conditions.is_empty() {
+        if conditions.is_empty() && !self.plain_first(&file, columns) {
             return Ok(None);
         }
         let predicate = conjunction(conditions.into_iter().chain(self.plain.iter().cloned()));
@@ -240,20 +244,7 @@ impl RowPruning {
         if self.spatial.is_empty() {
             return vec![];
         }
-        let asked: Vec<String> = self
-            .spatial
-            .iter()
-            .flat_map(collect_columns)
-            .map(|column| column.name().to_owned())
-            .collect();
-        let weigh = |names: &mut dyn Iterator<Item = &String>| -> u64 {
-            let mut names: Vec<&String> = names.collect();
-            names.sort();
-            names.dedup();
-            names.into_iter().map(|name| file.bytes(name)).sum()
-        };
-        let cost = weigh(&mut asked.iter());
-        let others = weigh(&mut columns.iter().filter(|name| !asked.contains(name)));
+        let (cost, others) = file.weights(&self.spatial, columns);
         let most_pass = wanted
             .iter()
             .filter_map(|w| file.share(w))
@@ -266,6 +257,12 @@ impl RowPruning {
             .iter()
             .map(|condition| -> PhysicalExprRef { Arc::new(Hint(Arc::clone(condition))) });
         hints.collect()
+    }
+
+    /// Whether to compare with constants first: where the other columns, geometries mostly, are far heavier.
+    fn plain_first(&self, file: &File<'_>, columns: &[String]) -> bool {
+        let (cost, others) = file.weights(&self.plain, columns);
+        !self.plain.is_empty() && !self.others && others >= FAR_HEAVIER * cost
     }
 }
 
@@ -309,6 +306,20 @@ impl File<'_> {
         of_column
             .map(|leaf| leaf.compressed_size().max(0) as u64)
             .sum()
+    }
+
+    /// Bytes of the columns that `conditions` ask for, and of the others that are read.
+    fn weights(&self, conditions: &[PhysicalExprRef], columns: &[String]) -> (u64, u64) {
+        let asked = conditions.iter().flat_map(collect_columns);
+        let asked: BTreeSet<String> = asked.map(|column| column.name().to_owned()).collect();
+        let others: BTreeSet<&String> = columns
+            .iter()
+            .filter(|name| !asked.contains(*name))
+            .collect();
+        (
+            asked.iter().map(|name| self.bytes(name)).sum(),
+            others.into_iter().map(|name| self.bytes(name)).sum(),
+        )
     }
 
     /// The share of the area of the row groups that the rectangles cover at most; `None` if the file

@@ -58,10 +58,10 @@ pub fn prune_scan(
 }
 
 /// Lets a scan of Parquet files leave out what its predicate excludes: by conditions on fields of structs,
-/// such as `bbox.xmin < 10`, row groups and pages; by spatial predicates rows, where that pays. `None`
-/// where there is nothing of the kind.
+/// such as `bbox.xmin < 10`, row groups and pages; by spatial predicates rows, where that pays. Large row groups are read
+/// in slices. `None` where there is nothing of the kind, and for a scan that has been told already.
 pub fn prune_by_predicate(scan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
-    let source = PruningSource::by_predicate(file_scan(scan)?.file_source())?;
+    let source = PruningSource::plain(file_scan(scan)?.file_source())?;
     with_source(scan, source)
 }
 

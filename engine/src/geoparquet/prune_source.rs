@@ -3,7 +3,7 @@
 //! ```text
 //!  FileStream ── next file ──> PruningMorselizer ── footer, from the cache ──> access plan
 //!                                     |                                            |
-//!                                nothing wanted: no planner          file + access plan as extension
+//!                                nothing wanted: no planner          file + access plan of a slice, one after the other
 //!                                                                                  |
 //!                                                        DataFusion's Parquet opener, as it is
 //! ```
@@ -33,13 +33,16 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 use datafusion_datasource::morsel::{MorselPlan, MorselPlanner, Morselizer};
 use object_store::ObjectStore;
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
+use parquet::file::metadata::PageIndexPolicy;
 
 use super::part_index::PartBounds;
 use super::prune_access::{Wanted, initial, narrow};
 use super::prune_fields::FieldRange;
 use super::prune_filter::BoundsFilter;
 use super::prune_metrics::PruneMetrics;
-use super::prune_rows::{RowPruning, has_spatial};
+use super::prune_rows::RowPruning;
+use super::slices::{InTurn, may_be_cut, slices, wants_index};
 
 /// A filter on one geometry column of a table.
 #[derive(Debug, Clone)]
@@ -72,13 +75,8 @@ impl PruningSource {
     }
 
     /// Prunes a source of Parquet files by what its predicate asks of fields and geometries, if it asks
-    /// anything.
-    pub(super) fn by_predicate(source: &Arc<dyn FileSource>) -> Option<Self> {
-        let spatial = source.filter().is_some_and(|p| has_spatial(&p));
-        Self::plain(source).filter(|pruning| spatial || !pruning.fields.is_empty())
-    }
-
-    fn plain(source: &Arc<dyn FileSource>) -> Option<Self> {
+    /// anything, and reads large row groups in slices.
+    pub(super) fn plain(source: &Arc<dyn FileSource>) -> Option<Self> {
         source.downcast_ref::<ParquetSource>().map(|parquet| Self {
             inner: Arc::clone(source),
             filters: vec![],
@@ -132,7 +130,7 @@ impl FileSource for PruningSource {
             .cloned()
             .unwrap_or_else(|| Arc::new(DefaultParquetFileReaderFactory::new(object_store)));
         Ok(Box::new(PruningMorselizer(Arc::new(Pruner {
-            inner,
+            inner: Arc::from(inner),
             filters: self.filters.clone(),
             fields: self.fields.clone(),
             columns: self.columns(),
@@ -259,7 +257,7 @@ impl Morselizer for PruningMorselizer {
 /// Opens the files of one partition of a scan.
 #[derive(Debug)]
 struct Pruner {
-    inner: Box<dyn Morselizer>,
+    inner: Arc<dyn Morselizer>,
     filters: Vec<ColumnFilter>,
     fields: Vec<FieldRange>,
     /// Columns that are read.
@@ -285,7 +283,7 @@ impl Pruner {
     /// Plans what is wanted of a file.
     async fn plan(
         &self,
-        mut file: PartitionedFile,
+        file: PartitionedFile,
         wanted: Vec<Wanted>,
     ) -> Result<Box<dyn MorselPlanner>> {
         // What wrote the file has said where its rows lie: it need not be opened.
@@ -306,29 +304,52 @@ impl Pruner {
             file.metadata_size_hint,
             &unseen,
         )?;
-        let footer = reader
-            .get_metadata(None)
-            .await
-            .map_err(|e| DataFusionError::ParquetError(Box::new(e)))?;
+        let failed = |e| DataFusionError::ParquetError(Box::new(e));
+        // Where pages are not pruned, their index is fetched for large row groups alone.
+        let policy = match self.asks(&wanted) {
+            true => PageIndexPolicy::Optional,
+            false => PageIndexPolicy::Skip,
+        };
+        let options = |policy| ArrowReaderOptions::new().with_page_index_policy(policy);
+        let footer = reader.get_metadata(Some(&options(policy))).await;
+        let mut footer = footer.map_err(failed)?;
+        if wants_index(&footer, &self.columns) {
+            let options = options(PageIndexPolicy::Optional);
+            footer = reader.get_metadata(Some(&options)).await.map_err(failed)?;
+        }
         let given = file.extensions.get::<ParquetAccessPlan>();
-        if let Some(plan) = initial(given, footer.num_row_groups()) {
+        let Some(mut plan) = initial(given, footer.num_row_groups()) else {
+            return self.inner.plan_file(file);
+        };
+        let mut readers = Arc::clone(&self.inner);
+        if self.asks(&wanted) {
             let range = file.range.as_ref();
             let asked = (wanted.as_slice(), self.fields.as_slice());
-            match narrow(plan, &footer, asked, range, &self.columns, &self.metrics) {
-                Some(plan) => {
-                    let reader = match &self.rows {
-                        Some(rows) => rows.reader(&footer, &plan, &wanted, &self.columns)?,
-                        None => None,
-                    };
-                    file = file.with_extension(plan);
-                    if let Some(reader) = reader {
-                        return reader.plan_file(file);
-                    }
-                }
-                None => return Ok(Box::new(Nothing)),
+            let narrowed = narrow(plan, &footer, asked, range, &self.columns, &self.metrics);
+            let Some(narrowed) = narrowed else {
+                return Ok(Box::new(Nothing));
+            };
+            plan = narrowed;
+            if let Some(rows) = &self.rows
+                && let Some(by_rows) = rows.reader(&footer, &plan, &wanted, &self.columns)?
+            {
+                readers = Arc::from(by_rows);
             }
         }
-        self.inner.plan_file(file)
+        let slices = slices(plan, &footer, file.range.as_ref(), &self.columns);
+        let files = slices
+            .into_iter()
+            .map(|plan| file.clone().with_extension(plan));
+        Ok(Box::new(InTurn {
+            readers,
+            files: files.collect(),
+        }))
+    }
+
+    /// Whether anything is asked of a file besides its rows.
+    fn asks(&self, wanted: &[Wanted]) -> bool {
+        let asks_rows = self.rows.as_ref().is_some_and(RowPruning::asks);
+        !wanted.is_empty() || !self.fields.is_empty() || asks_rows
     }
 }
 
@@ -349,9 +370,8 @@ impl MorselPlanner for FilePlanner {
         let Self { pruner, file } = *self;
         let wanted = pruner.wanted();
         // A selection of rows and an access plan exclude each other.
-        let asks_rows = pruner.rows.as_ref().is_some_and(RowPruning::asks);
-        let nothing_known = wanted.is_empty() && pruner.fields.is_empty() && !asks_rows;
-        if nothing_known || file.extensions.get::<ParquetRowSelection>().is_some() {
+        let as_it_is = !pruner.asks(&wanted) && !may_be_cut(&file);
+        if as_it_is || file.extensions.get::<ParquetRowSelection>().is_some() {
             return pruner.inner.plan_file(*file)?.plan();
         }
         let plan = async move { pruner.plan(*file, wanted).await };

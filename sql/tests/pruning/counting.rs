@@ -18,12 +18,23 @@ use object_store::{
 pub(crate) struct Counting {
     inner: InMemory,
     bytes: AtomicU64,
+    largest: AtomicU64,
 }
 
 impl Counting {
     /// Bytes asked for since the last call.
     pub(crate) fn take(&self) -> u64 {
         self.bytes.swap(0, Ordering::Relaxed)
+    }
+
+    /// Most bytes asked for at once since the last call.
+    pub(crate) fn take_largest(&self) -> u64 {
+        self.largest.swap(0, Ordering::Relaxed)
+    }
+
+    fn count(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.largest.fetch_max(bytes, Ordering::Relaxed);
     }
 }
 
@@ -51,15 +62,13 @@ impl ObjectStore for Counting {
         let head = o.head;
         let result = self.inner.get_opts(from, o).await?;
         if !head {
-            let bytes = result.range.end - result.range.start;
-            self.bytes.fetch_add(bytes, Ordering::Relaxed);
+            self.count(result.range.end - result.range.start);
         }
         Ok(result)
     }
 
     async fn get_ranges(&self, from: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        let bytes = ranges.iter().map(|range| range.end - range.start).sum();
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.count(ranges.iter().map(|range| range.end - range.start).sum());
         self.inner.get_ranges(from, ranges).await
     }
 

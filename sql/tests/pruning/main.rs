@@ -5,6 +5,7 @@ mod counting;
 mod layouts;
 mod pages;
 mod rows;
+mod slices;
 mod splitting;
 
 use std::sync::Arc;

@@ -2,9 +2,9 @@
 
 use super::*;
 
-/// Regular polygons of many corners all over the world in no order, so that no row group and no page can be
+/// Polygons of many corners all over the world in no order, so that no row group and no page can be
 /// left out; here and there NULL and EMPTY.
-fn rings(rows: usize, corners: u32) -> RecordBatch {
+pub(crate) fn rings(rows: usize, corners: u32) -> RecordBatch {
     let ring = |i: usize| {
         let (x, y) = (
             (i * 7919 % 3599) as f64 / 10.0 - 180.0,
@@ -13,9 +13,12 @@ fn rings(rows: usize, corners: u32) -> RecordBatch {
         let mut wkb = vec![1, 3, 0, 0, 0, 1, 0, 0, 0];
         wkb.extend((corners + 1).to_le_bytes());
         for corner in 0..=corners {
-            let angle = f64::from(corner % corners) / f64::from(corners) * std::f64::consts::TAU;
-            wkb.extend((x + angle.cos() * 0.1).to_le_bytes());
-            wkb.extend((y + angle.sin() * 0.1).to_le_bytes());
+            let corner = corner % corners;
+            let angle = f64::from(corner) / f64::from(corners) * std::f64::consts::TAU;
+            // Ragged, so that it does not compress.
+            let radius = 0.05 + 0.05 * (i as f64 * 0.37 + f64::from(corner) * 0.71).sin().abs();
+            wkb.extend((x + angle.cos() * radius).to_le_bytes());
+            wkb.extend((y + angle.sin() * radius).to_le_bytes());
         }
         wkb
     };
@@ -82,4 +85,21 @@ async fn light_geometries_are_asked_before_the_rest() {
         &["points"],
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn light_columns_are_compared_before_heavy_ones_are_read() {
+    let lab = Lab::empty();
+    lab.table("rings", &rings(900, 200), 300).await;
+    let (_, all) = lab.ask("SELECT geometry FROM rings").await;
+    let (lines, few) = lab
+        .check("SELECT geometry FROM rings WHERE id = 417", &["rings"])
+        .await;
+    assert_eq!(lines, 5);
+    assert!(few < all / 2, "{few} of {all}");
+    // No row of any row group: no geometry is read.
+    let (_, none) = lab
+        .check("SELECT geometry FROM rings WHERE payload = 0.5", &["rings"])
+        .await;
+    assert!(none < all / 10, "{none} of {all}");
 }

@@ -1,0 +1,45 @@
+//! Large row groups are read a slice at a time.
+
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+
+use super::rows::rings;
+use super::*;
+
+const MB: u64 = 1 << 20;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_row_group_is_never_held_whole() {
+    let rows = 30_000;
+    let lab = Lab::empty();
+    lab.table("rings", &rings(rows, 100), rows).await;
+    lab.store.take_largest();
+
+    // All rows, in their order.
+    lab.run("SET datafusion.execution.target_partitions = 1")
+        .await;
+    let batches = lab.run("SELECT id, geometry FROM rings").await;
+    let ids = batches.iter().flat_map(|batch| {
+        let ids = batch.column(0).as_primitive::<Int64Type>();
+        ids.values().to_vec()
+    });
+    let ids: Vec<i64> = ids.collect();
+    let moved = ids.windows(2).find(|pair| pair[1] != pair[0] + 1);
+    assert_eq!((ids.len(), moved), (rows, None));
+    let (all, largest) = (lab.store.take(), lab.store.take_largest());
+    assert!(all > 30 * MB && largest < 12 * MB, "{largest} of {all}");
+
+    lab.run("SET datafusion.execution.target_partitions = 2")
+        .await;
+    for sql in [
+        "SELECT count(*) AS n, sum(id) AS ids, sum(ST_NPoints(geometry)) AS points FROM rings WHERE id >= 0",
+        "SELECT id, payload, ST_XMin(geometry) AS x FROM rings WHERE ST_Intersects(geometry, ST_MakeEnvelope(10, 2, 40, 22))",
+        "SELECT round(sum(ST_Area(geometry)), 6) AS area FROM rings WHERE id BETWEEN 14000 AND 15000",
+    ] {
+        lab.check(sql, &["rings"]).await;
+        let largest = lab.store.take_largest();
+        assert!(largest < 12 * MB, "{sql}: {largest}");
+    }
+    lab.check("SELECT r.id, s.id FROM rings r JOIN rings s ON r.id = s.id + 1 WHERE ST_XMax(r.geometry) < -170", &["rings"])
+        .await;
+}
