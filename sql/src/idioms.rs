@@ -3,10 +3,10 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::parser::{CopyToSource, Statement};
-use datafusion::sql::sqlparser::ast::{self, VisitMut};
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast;
 
-use crate::functions;
+use crate::{functions, syntax};
 
 /// Rewrites a statement:
 ///
@@ -16,19 +16,7 @@ use crate::functions;
 /// | `(value).part` | `value['part']`, a column named `part` |
 /// | `FROM ST_SquareGrid(...)` | `FROM st_squaregrid(...)` |
 pub(crate) fn rewrite(statement: &mut Statement) {
-    // The visitor breaks off nowhere.
-    let _ = match statement {
-        Statement::Statement(statement) => statement.visit(&mut Idioms),
-        Statement::Explain(explain) => {
-            rewrite(&mut explain.statement);
-            ControlFlow::Continue(())
-        }
-        Statement::CopyTo(copy) => match &mut copy.source {
-            CopyToSource::Query(query) => query.visit(&mut Idioms),
-            _ => ControlFlow::Continue(()),
-        },
-        _ => ControlFlow::Continue(()),
-    };
+    syntax::visit(statement, &mut Idioms);
 }
 
 struct Idioms;
@@ -77,8 +65,8 @@ impl ast::VisitorMut for Idioms {
             && parts
             && functions::is_dump(&function.name.to_string())
         {
-            let dump = std::mem::replace(inner.as_mut(), ast::Expr::value(ast::Value::Null));
-            **root = unnest(dump);
+            syntax::wrap("unnest", inner);
+            **root = std::mem::replace(inner, ast::Expr::value(ast::Value::Null));
         }
         ControlFlow::Continue(())
     }
@@ -126,23 +114,4 @@ fn folded(ident: &ast::Ident) -> String {
         Some(_) => ident.value.clone(),
         None => ident.value.to_ascii_lowercase(),
     }
-}
-
-fn unnest(argument: ast::Expr) -> ast::Expr {
-    ast::Expr::Function(ast::Function {
-        name: vec![ast::Ident::new("unnest")].into(),
-        uses_odbc_syntax: false,
-        parameters: ast::FunctionArguments::None,
-        args: ast::FunctionArguments::List(ast::FunctionArgumentList {
-            duplicate_treatment: None,
-            args: vec![ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(
-                argument,
-            ))],
-            clauses: vec![],
-        }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: vec![],
-    })
 }

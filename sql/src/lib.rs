@@ -22,6 +22,7 @@ mod session;
 mod show;
 mod sort;
 mod split;
+mod syntax;
 pub mod url_table;
 
 pub use dialect::dialect;

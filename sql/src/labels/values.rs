@@ -13,25 +13,14 @@ use datafusion::logical_expr::{
 };
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast;
-use datafusion::sql::sqlparser::ast::VisitMut;
+
+use crate::syntax;
 
 const BARE: &str = "__bare";
 
 /// Wraps the cells of all `VALUES` of a statement.
 pub(crate) fn hide_labels(statement: &mut Statement) {
-    // The visitor breaks off nowhere.
-    let _ = match statement {
-        Statement::Statement(statement) => statement.visit(&mut Wrapper),
-        Statement::Explain(explain) => {
-            hide_labels(&mut explain.statement);
-            ControlFlow::Continue(())
-        }
-        Statement::CopyTo(copy) => match &mut copy.source {
-            datafusion::sql::parser::CopyToSource::Query(query) => query.visit(&mut Wrapper),
-            _ => ControlFlow::Continue(()),
-        },
-        _ => ControlFlow::Continue(()),
-    };
+    syntax::visit(statement, &mut Wrapper);
 }
 
 struct Wrapper;
@@ -54,32 +43,12 @@ fn wrap(body: &mut ast::SetExpr) {
         ast::SetExpr::Values(values) if values.rows.len() > 1 => {
             for cell in values.rows.iter_mut().flat_map(|row| &mut row.content) {
                 if matches!(cell, ast::Expr::Function(_) | ast::Expr::Cast { .. }) {
-                    let inner = std::mem::replace(cell, ast::Expr::value(ast::Value::Null));
-                    *cell = call(inner);
+                    syntax::wrap(BARE, cell);
                 }
             }
         }
         _ => {}
     }
-}
-
-fn call(argument: ast::Expr) -> ast::Expr {
-    ast::Expr::Function(ast::Function {
-        name: ast::ObjectName::from(vec![ast::Ident::new(BARE)]),
-        uses_odbc_syntax: false,
-        parameters: ast::FunctionArguments::None,
-        args: ast::FunctionArguments::List(ast::FunctionArgumentList {
-            duplicate_treatment: None,
-            args: vec![ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(
-                argument,
-            ))],
-            clauses: vec![],
-        }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: vec![],
-    })
 }
 
 /// What is within [`bare_function`].

@@ -5,15 +5,17 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::parser::{CopyToSource, Statement};
+use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     self, BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, ObjectNamePart, TableFactor, Value, VisitMut, VisitorMut,
+    FunctionArguments, Ident, ObjectName, ObjectNamePart, TableFactor, Value, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use geoflow_engine::formats::FeatureFormat;
 use geoflow_engine::{Error, Result};
+
+use crate::syntax;
 
 /// What a function reads.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,19 +58,7 @@ fn function(name: &str) -> Option<(&'static str, Reader)> {
 
 /// Makes each call of such a function in FROM the name of a table.
 pub(crate) fn name_calls(statement: &mut Statement) {
-    // The visitor breaks off nowhere.
-    let _ = match statement {
-        Statement::Statement(statement) => statement.visit(&mut Namer),
-        Statement::Explain(explain) => {
-            name_calls(&mut explain.statement);
-            ControlFlow::Continue(())
-        }
-        Statement::CopyTo(copy) => match &mut copy.source {
-            CopyToSource::Query(query) => query.visit(&mut Namer),
-            CopyToSource::Relation(_) => ControlFlow::Continue(()),
-        },
-        _ => ControlFlow::Continue(()),
-    };
+    syntax::visit(statement, &mut Namer);
 }
 
 struct Namer;
