@@ -342,28 +342,35 @@ fn h3_boundary(call: &Call<'_>) -> Result<ArrayRef> {
     let index = call.integer(0)?;
     call.binaries(|row, out| {
         let cell = cell(call, row, index(row))?;
-        let mut ring: Vec<Coord<f64>> = cell
-            .boundary()
-            .iter()
-            .map(|place| Coord {
-                x: place.lng(),
-                y: place.lat(),
-            })
-            .collect();
-        // One piece, whichever side of the antimeridian its corners are on.
-        let west = ring.first().map_or(0.0, |c| c.x);
-        for c in &mut ring {
-            if c.x - west > 180.0 {
-                c.x -= 360.0;
-            } else if c.x - west < -180.0 {
-                c.x += 360.0;
-            }
-        }
-        ring.extend(ring.first().copied());
+        let ring = one_piece(corners(cell));
         write_geometry(
             &Geometry::Polygon(Polygon::new(LineString(ring), vec![])),
             out,
         );
         Ok(true)
     })
+}
+
+/// The corners of a cell in longitude and latitude, in order and open.
+pub(super) fn corners(cell: CellIndex) -> Vec<Coord<f64>> {
+    let corner = |place: &LatLng| Coord {
+        x: place.lng(),
+        y: place.lat(),
+    };
+    cell.boundary().iter().map(corner).collect()
+}
+
+/// The closed ring of a cell's corners in one piece, whichever side of the antimeridian they are on:
+/// longitudes go beyond 180 degrees there.
+pub(super) fn one_piece(mut ring: Vec<Coord<f64>>) -> Vec<Coord<f64>> {
+    let west = ring.first().map_or(0.0, |c| c.x);
+    for c in &mut ring {
+        if c.x - west > 180.0 {
+            c.x -= 360.0;
+        } else if c.x - west < -180.0 {
+            c.x += 360.0;
+        }
+    }
+    ring.extend(ring.first().copied());
+    ring
 }

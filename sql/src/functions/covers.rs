@@ -14,7 +14,7 @@ use geoflow_engine::predicate::{Distances, PreparedSet, ProbeBatch, SpatialPredi
 use h3o::{CellIndex, LatLng, Resolution};
 
 use super::call::Call;
-use super::cells::resolution;
+use super::cells::{corners, one_piece, resolution};
 use super::definition::{Evaluate::Scalar, Function, GEOM, Kind, Returns, parameter};
 
 pub(super) const FUNCTIONS: &[Function] = &[Function {
@@ -159,27 +159,12 @@ fn meeting(
 
 /// The outline of a cell in longitude and latitude, in two parts across the antimeridian.
 fn outline(cell: CellIndex, poles: [Option<CellIndex>; 2]) -> Geometry<f64> {
-    let mut ring: Vec<Coord<f64>> = cell
-        .boundary()
-        .iter()
-        .map(|place| Coord {
-            x: place.lng(),
-            y: place.lat(),
-        })
-        .collect();
+    let ring = corners(cell);
     let pole = poles.iter().position(|pole| *pole == Some(cell));
     if let Some(pole) = pole {
         return Geometry::Polygon(cap(ring, if pole == 0 { 90.0 } else { -90.0 }));
     }
-    let west = ring.first().map_or(0.0, |c| c.x);
-    for c in &mut ring {
-        if c.x - west > 180.0 {
-            c.x -= 360.0;
-        } else if c.x - west < -180.0 {
-            c.x += 360.0;
-        }
-    }
-    ring.extend(ring.first().copied());
+    let ring = one_piece(ring);
     let beyond = |sign: f64| ring.iter().any(|c| c.x * sign > 180.0);
     let turn = match (beyond(1.0), beyond(-1.0)) {
         (true, _) => -360.0,
