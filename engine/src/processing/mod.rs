@@ -6,6 +6,7 @@ mod closest;
 mod cluster;
 mod concave;
 mod effective_area;
+mod halves;
 mod hull;
 mod simplify;
 mod subdivide;

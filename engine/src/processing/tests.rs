@@ -1,13 +1,13 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use geo::{Area, BoundingRect, Contains, Intersects};
+use geo::{Area, BoundingRect, Contains, CoordsIter, Euclidean, Intersects, Length};
 use geo_types::{Coord, Geometry, LineString, MultiPoint, Point, Polygon};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::*;
 use crate::geometry::{Ordinates, wkb, wkt_to_wkb};
-use crate::overlay::invalid;
+use crate::overlay::{Operation, invalid, overlay, union_all};
 
 fn geometry(text: &str) -> Geometry<f64> {
     let mut bytes = vec![];
@@ -153,25 +153,81 @@ fn star(rng: &mut StdRng, n: usize) -> Polygon<f64> {
     Polygon::new(LineString(ring), vec![])
 }
 
+/// Pieces of few vertices, valid, none over another, that are the whole again.
+fn assert_pieces(whole: &Geometry<f64>, most: usize) -> usize {
+    let pieces = subdivide(whole, most);
+    let sum: f64 = pieces.iter().map(Area::unsigned_area).sum();
+    let area = whole.unsigned_area();
+    assert!((sum - area).abs() <= 1e-9 * sum, "{sum} {area}");
+    assert!(pieces.iter().all(|p| p.coords_count() <= most));
+    assert!(pieces.iter().all(|p| invalid(p).is_none()));
+    let back = union_all(&pieces).unwrap();
+    let difference = overlay(&back, whole, Operation::SymDifference);
+    let (left, limit) = (difference.unsigned_area(), 1e-9 * sum);
+    assert!(left <= limit, "{left} {area}");
+    pieces.len()
+}
+
 #[test]
 fn pieces_make_the_whole() {
     let mut rng = StdRng::seed_from_u64(9);
     for n in [5, 40, 300] {
         let whole = star(&mut rng, n);
-        let pieces = subdivide(&Geometry::Polygon(whole.clone()), 12);
-        let sum: f64 = pieces.iter().map(Area::unsigned_area).sum();
-        assert!((sum - whole.unsigned_area()).abs() < 1e-9 * sum);
-        assert!(
-            pieces
-                .iter()
-                .all(|p| geo::CoordsIter::coords_count(p) <= 12)
-        );
-        assert!(pieces.iter().all(|p| invalid(p).is_none()));
+        assert_pieces(&Geometry::Polygon(whole.clone()), 12);
+        // With holes that touch nothing, some of which the cuts meet.
+        let mut holes = vec![];
+        for (x, y) in [(0.0, 0.0), (0.5, 0.2), (-0.3, 0.4), (-0.2, -0.6)] {
+            let ring = star(&mut rng, 9).exterior().clone();
+            let small = ring.0.iter().map(|c| Coord {
+                x: x + c.x / 80.0,
+                y: y + c.y / 80.0,
+            });
+            holes.push(LineString(small.collect()));
+        }
+        let holed = Polygon::new(whole.exterior().clone(), holes);
+        if invalid(&Geometry::Polygon(holed.clone())).is_none() {
+            assert_pieces(&Geometry::Polygon(holed), 12);
+        }
     }
+    // A shape of the grid, whose vertices lie on many lines along the axes; holes that touch.
+    for text in [
+        "POLYGON((0 0,9 0,9 1,3 1,3 2,9 2,9 3,3 3,3 4,9 4,9 5,0 5,0 0),(1 1,2 1,2 4,1 4,1 1))",
+        "POLYGON((0 0,4 0,4 4,0 4,0 0),(0 2,2 1,3 2,2 3,0 2))",
+        "POLYGON((0 0,8 0,8 8,0 8,0 0),(1 1,4 4,1 4,1 1),(4 4,7 4,7 7,4 4),(4 4,4 1,7 1,4 4),(4 4,4 7,1 7,4 4))",
+    ] {
+        let whole = geometry(text);
+        assert!(invalid(&whole).is_none());
+        assert!(assert_pieces(&whole, 5) > 3);
+    }
+    // What rings of an invalid polygon wind around.
+    let bowtie = geometry("POLYGON((0 0,4 4,4 0,0 4,0 0))");
+    let sum: f64 = subdivide(&bowtie, 4).iter().map(Area::unsigned_area).sum();
+    assert!((sum - 8.0).abs() < 1e-9);
     let line = geometry("LINESTRING(0 0,1 1,2 0,3 1,4 0,5 1)");
     let pieces = subdivide(&line, 3);
-    assert!(pieces.iter().all(|p| geo::CoordsIter::coords_count(p) <= 3));
+    assert!(pieces.iter().all(|p| p.coords_count() <= 3));
+    let along = |p: &Geometry<f64>| match p {
+        Geometry::LineString(line) => Euclidean.length(line),
+        _ => unreachable!("{p:?}"),
+    };
+    let length: f64 = pieces.iter().map(along).sum();
+    assert!((length - 5.0 * 2f64.sqrt()).abs() < 1e-12);
     assert!(subdivide(&geometry("POLYGON EMPTY"), 5).is_empty());
+    let mixed = geometry(
+        "GEOMETRYCOLLECTION(POINT(1 1),MULTIPOINT((1 2),(3 4)),MULTILINESTRING((0 0,1 1),(2 2,3 3)),POLYGON((0 0,1 0,1 1,0 0)))",
+    );
+    assert_eq!(subdivide(&mixed, 5).len(), 6);
+}
+
+/// A polygon of nearly 200,000 vertices takes a fraction of a second, optimized; overlays of it would take minutes.
+#[test]
+fn a_long_coast_is_cut_at_once() {
+    let mut rng = StdRng::seed_from_u64(12);
+    let whole = Geometry::Polygon(star(&mut rng, 20_000));
+    let pieces = subdivide(&whole, 256);
+    let sum: f64 = pieces.iter().map(Area::unsigned_area).sum();
+    assert!((sum - whole.unsigned_area()).abs() < 1e-9 * sum);
+    assert!(pieces.iter().all(|p| p.coords_count() <= 256));
 }
 
 #[test]

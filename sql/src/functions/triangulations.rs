@@ -66,7 +66,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         aliases: &[],
         signatures: &[&[GEOM], &[GEOM, parameter("max_vertices", Kind::Integer)]],
         returns: Returns::List(&Returns::Geometry(CrsRule::Arguments)),
-        about: "The geometry in pieces of no more than `max_vertices` vertices (256 without it, 5 at least), as a list: bounding boxes are halved until that is so. One row for each: `SELECT unnest(ST_Subdivide(geom, 100))`. Z and M are dropped.",
+        about: "The geometry in pieces of no more than `max_vertices` vertices (256 without it, 5 at least), as a list: bounding boxes are cut near their middle until that is so. One row for each: `SELECT unnest(ST_Subdivide(geom, 100))`. Z and M are dropped.",
         empty: "EMPTY has no pieces.",
         examples: &[(
             "cardinality(ST_Subdivide(ST_Buffer('POINT(0 0)', 1), 12))",
