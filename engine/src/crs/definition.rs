@@ -24,6 +24,19 @@ pub(super) enum Datum {
     Other(String),
 }
 
+/// The ellipsoids of the datums that PROJ.4 has names for.
+const ELLIPSOIDS: [(&str, &str); 9] = [
+    ("WGS84", "WGS84"),
+    ("NAD83", "GRS80"),
+    ("NAD27", "clrk66"),
+    ("GGRS87", "GRS80"),
+    ("OSGB36", "airy"),
+    ("potsdam", "bessel"),
+    ("hermannskogel", "bessel"),
+    ("ire65", "mod_airy"),
+    ("nzgd49", "intl"),
+];
+
 impl Definition {
     /// The definition of a CRS.
     ///
@@ -115,8 +128,10 @@ impl Definition {
         for (name, value) in self.parameters() {
             let (name, value) = match (name, value) {
                 ("towgs84" | "nadgrids" | "wktext" | "no_defs", _) => continue,
-                ("datum", "WGS84") => ("ellps", "WGS84"),
-                ("datum", "NAD83") => ("ellps", "GRS80"),
+                ("datum", datum) => match ELLIPSOIDS.iter().find(|(name, _)| *name == datum) {
+                    Some((_, ellipsoid)) => ("ellps", *ellipsoid),
+                    None => (name, value),
+                },
                 other => other,
             };
             text.push('+');
@@ -126,6 +141,19 @@ impl Definition {
                 text.push_str(value);
             }
             text.push(' ');
+        }
+        text
+    }
+
+    /// The PROJ.4 text of longitude and latitude from Greenwich on the same ellipsoid, without any datum shift.
+    pub(super) fn longitude_latitude(&self) -> String {
+        let mut text = String::from("+proj=longlat ");
+        for part in self.without_datum().split_ascii_whitespace() {
+            let name = part.trim_start_matches('+').split('=').next();
+            if name.is_some_and(|name| ["datum", "ellps", "a", "b", "rf", "R"].contains(&name)) {
+                text.push_str(part);
+                text.push(' ');
+            }
         }
         text
     }

@@ -11,6 +11,7 @@ mod definition;
 mod extension;
 mod northing_first;
 mod projjson;
+mod shift;
 mod transform;
 mod wgs84;
 mod wkt;

@@ -1,17 +1,20 @@
 //! Coordinates from one system to another, in pure Rust (proj4rs).
 //!
 //! ```text
-//!  x, y ──> degrees to radians ──> inverse projection ──> projection ──> radians to degrees
-//!           (if geographic)        (if projected)         (if projected)  (if geographic)
+//!  x, y ──> degrees to radians ──> inverse projection ──> shift ──> projection ──> radians to degrees
+//!           (if geographic)        (if projected)      (if datums   (if projected)  (if geographic)
+//!                                                         differ)
 //! ```
 //!
-//! x is always the easting or the longitude. A datum shift is refused rather than approximated.
+//! x is always the easting or the longitude. A shift of datums that needs a grid, or other parameters in every
+//! country, is refused rather than approximated.
 
 use proj4rs::Proj;
 use proj4rs::transform::{Transform as Coordinates, TransformClosure, transform};
 
 use super::Crs;
-use super::definition::Definition;
+use super::definition::{Datum, Definition};
+use super::shift::{Ellipsoid, Shift};
 use crate::{Error, Result};
 
 /// A transformation between two systems. Cheap enough to make once a batch.
@@ -24,6 +27,17 @@ pub struct Transform {
 struct Steps {
     from: Side,
     to: Side,
+    moved: Option<Moved>,
+}
+
+/// A shift of datums.
+#[derive(Debug)]
+struct Moved {
+    shift: Shift,
+    to_wgs84: bool,
+    ellipsoids: [Ellipsoid; 2],
+    /// Longitude and latitude from Greenwich on both datums.
+    between: [Proj; 2],
 }
 
 #[derive(Debug)]
@@ -42,26 +56,15 @@ impl Transform {
             return Ok(Self { steps: None });
         }
         let (source, target) = (Definition::of(from)?, Definition::of(to)?);
-        if source.datum() != target.datum() {
-            let name = |definition: &Definition| {
-                definition
-                    .node_name("DATUM")
-                    .unwrap_or_else(|| "another datum".into())
-            };
-            return Err(Error::Crs(format!(
-                "ST_Transform from {} to {} would need a shift between the datums {} and {}, \
-                 which geoflow does not do: it would be wrong by metres without a grid. Transform with PROJ, for instance by ogr2ogr -t_srs {}",
-                from.name(),
-                to.name(),
-                name(&source),
-                name(&target),
-                to.name(),
-            )));
-        }
+        let moved = match source.datum() == target.datum() {
+            true => None,
+            false => Some(moved([&source, &target], [from, to])?),
+        };
         Ok(Self {
             steps: Some(Steps {
                 from: side(&source, from)?,
                 to: side(&target, to)?,
+                moved,
             }),
         })
     }
@@ -72,7 +75,7 @@ impl Transform {
     /// What is wrong with the coordinates: beyond the poles, or without an image. They are
     /// unspecified then.
     pub fn apply(&self, x: &mut [f64], y: &mut [f64]) -> Result<(), String> {
-        let Some(Steps { from, to }) = &self.steps else {
+        let Some(Steps { from, to, moved }) = &self.steps else {
             return Ok(());
         };
         if from.geographic {
@@ -85,10 +88,16 @@ impl Transform {
                 (*x, *y) = (x.to_radians(), y.to_radians());
             }
         }
-        let mut slices = Slices { x, y };
-        transform(&from.proj, &to.proj, &mut slices)
-            .map_err(|e| format!("the coordinates have no image in the target system: {e}"))?;
-        let Slices { x, y } = slices;
+        match moved {
+            None => project(&from.proj, &to.proj, x, y)?,
+            Some(moved) => {
+                project(&from.proj, &moved.between[0], x, y)?;
+                for (x, y) in x.iter_mut().zip(y.iter_mut()) {
+                    (*x, *y) = moved.shift.apply(moved.to_wgs84, moved.ellipsoids, *x, *y);
+                }
+                project(&moved.between[1], &to.proj, x, y)?;
+            }
+        }
         for (x, y) in x.iter_mut().zip(y.iter_mut()) {
             if to.geographic {
                 (*x, *y) = (x.to_degrees(), y.to_degrees());
@@ -99,6 +108,67 @@ impl Transform {
         }
         Ok(())
     }
+}
+
+fn project(from: &Proj, to: &Proj, x: &mut [f64], y: &mut [f64]) -> Result<(), String> {
+    transform(from, to, &mut Slices { x, y })
+        .map_err(|e| format!("the coordinates have no image in the target system: {e}"))
+}
+
+/// The shift between two datums, of which one is WGS 84 or what counts as it.
+fn moved([source, target]: [&Definition; 2], [from, to]: [&Crs; 2]) -> Result<Moved> {
+    let wgs84 = [source, target].map(|side| side.datum() == Datum::Wgs84);
+    let shift = match wgs84 {
+        [false, true] => Shift::of(source.code),
+        [true, false] => Shift::of(target.code),
+        _ => None,
+    };
+    let name = |definition: &Definition| {
+        definition
+            .node_name("DATUM")
+            .unwrap_or_else(|| "another datum".into())
+    };
+    let Some(shift) = shift else {
+        let known = |definition: &Definition| {
+            definition.datum() == Datum::Wgs84 || Shift::of(definition.code).is_some()
+        };
+        let why = match known(source) && known(target) {
+            true => {
+                "go by way of EPSG:4326, as in ST_Transform(ST_Transform(geom, 'EPSG:4326'), ...)"
+                    .to_owned()
+            }
+            false => format!(
+                "it needs a grid, or parameters that differ from place to place, and would be wrong by metres without: transform with PROJ, for instance by ogr2ogr -t_srs {}",
+                to.name()
+            ),
+        };
+        return Err(Error::Crs(format!(
+            "ST_Transform from {} to {} would need a shift between the datums {} and {}, which geoflow does not do: {why}",
+            from.name(),
+            to.name(),
+            name(source),
+            name(target),
+        )));
+    };
+    let between = |definition: &Definition| {
+        Proj::from_proj_string(&definition.longitude_latitude()).map_err(|e| {
+            Error::Crs(format!(
+                "the ellipsoid of {} is not known ({e})",
+                from.name()
+            ))
+        })
+    };
+    let between = [between(source)?, between(target)?];
+    let ellipsoid = |proj: &Proj| {
+        let (major, minor) = proj.ellipse_parameters();
+        Ellipsoid { major, minor }
+    };
+    Ok(Moved {
+        shift,
+        to_wgs84: wgs84[1],
+        ellipsoids: [ellipsoid(&between[0]), ellipsoid(&between[1])],
+        between,
+    })
 }
 
 struct Slices<'a> {
@@ -402,7 +472,8 @@ mod tests {
     fn what_cannot_be_done_right_is_refused() {
         for (from, to, reason) in [
             ("EPSG:4326", "EPSG:27700", "OSGB 1936"),
-            ("EPSG:28992", "EPSG:4326", "Amersfoort"),
+            ("EPSG:31467", "EPSG:4326", "needs a grid"),
+            ("EPSG:28992", "EPSG:31370", "by way of EPSG:4326"),
             ("EPSG:4267", "EPSG:4326", "North American Datum 1927"),
             ("EPSG:4326", "EPSG:999", "does not know EPSG:999"),
             ("EPSG:4326", "EPSG:99999", "does not know EPSG:99999"),

@@ -1,0 +1,189 @@
+//! Shifts between datums by the seven parameters of Helmert.
+//!
+//! ```text
+//!  longitude, latitude ──> x, y, z ──> turned, scaled, moved ──> longitude, latitude
+//!   on one ellipsoid        metres                                on the other
+//! ```
+//!
+//! Heights are 0 on the way in and dropped on the way out, as PROJ does for two dimensions.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// Of EPSG codes, those whose way to WGS 84 needs no grid and is the same everywhere
+/// (`testdata/scripts/peers/shifts.py`): the parameters, and the codes that have them.
+const TABLE: &str = include_str!("shifts.csv");
+
+/// From a datum to WGS 84: metres, seconds of arc (turns of the position vector) and parts per million.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Shift {
+    parameters: [f64; 7],
+    /// Whether the parameters lead from WGS 84 to the datum.
+    inverse: bool,
+}
+
+/// An ellipsoid of two axes in metres.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ellipsoid {
+    pub(super) major: f64,
+    pub(super) minor: f64,
+}
+
+impl Shift {
+    /// The shift of an EPSG code, if there is one.
+    pub(super) fn of(code: u16) -> Option<Self> {
+        static SHIFTS: LazyLock<HashMap<u16, Shift>> = LazyLock::new(|| {
+            let lines = TABLE.lines().filter(|line| !line.starts_with('#'));
+            lines.flat_map(Shift::parse).flatten().collect()
+        });
+        SHIFTS.get(&code).copied()
+    }
+
+    /// `x y z rx ry rz s,inverse,first-last code first-last`: a line of the table.
+    fn parse(line: &str) -> Option<impl Iterator<Item = (u16, Shift)>> {
+        let mut columns = line.split(',');
+        let numbers: Vec<f64> = columns
+            .next()?
+            .split(' ')
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .ok()?;
+        let shift = Shift {
+            parameters: numbers.try_into().ok()?,
+            inverse: columns.next()? == "inverse",
+        };
+        let codes = columns.next()?.split(' ').flat_map(|codes| {
+            let (first, last) = codes.split_once('-').unwrap_or((codes, codes));
+            match (first.parse(), last.parse()) {
+                (Ok(first), Ok(last)) => first..=last,
+                _ => 1..=0,
+            }
+        });
+        Some(
+            codes
+                .map(move |code| (code, shift))
+                .collect::<Vec<_>>()
+                .into_iter(),
+        )
+    }
+
+    /// Longitude and latitude in radians on the datum's ellipsoid, moved to WGS 84, or from there.
+    pub(super) fn apply(
+        self,
+        to_wgs84: bool,
+        [from, to]: [Ellipsoid; 2],
+        longitude: f64,
+        latitude: f64,
+    ) -> (f64, f64) {
+        let place = from.geocentric(longitude, latitude);
+        let moved = match to_wgs84 != self.inverse {
+            true => self.forward(place),
+            false => self.backward(place),
+        };
+        to.geodetic(moved)
+    }
+
+    /// The turns in radians, and the scale.
+    fn turns(self) -> ([f64; 3], f64) {
+        let [_, _, _, x, y, z, scale] = self.parameters;
+        let radians = |seconds: f64| (seconds / 3600.0).to_radians();
+        ([x, y, z].map(radians), 1.0 + scale * 1e-6)
+    }
+
+    fn forward(self, [x, y, z]: [f64; 3]) -> [f64; 3] {
+        let [dx, dy, dz, ..] = self.parameters;
+        let ([rx, ry, rz], scale) = self.turns();
+        [
+            dx + scale * (x - rz * y + ry * z),
+            dy + scale * (rz * x + y - rx * z),
+            dz + scale * (-ry * x + rx * y + z),
+        ]
+    }
+
+    fn backward(self, [x, y, z]: [f64; 3]) -> [f64; 3] {
+        let [dx, dy, dz, ..] = self.parameters;
+        let ([rx, ry, rz], scale) = self.turns();
+        let [x, y, z] = [(x - dx) / scale, (y - dy) / scale, (z - dz) / scale];
+        [
+            x + rz * y - ry * z,
+            -rz * x + y + rx * z,
+            ry * x - rx * y + z,
+        ]
+    }
+}
+
+impl Ellipsoid {
+    /// The square of the eccentricity.
+    fn eccentricity(self) -> f64 {
+        let ratio = self.minor / self.major;
+        1.0 - ratio * ratio
+    }
+
+    fn geocentric(self, longitude: f64, latitude: f64) -> [f64; 3] {
+        let (sin, cos) = latitude.sin_cos();
+        let e2 = self.eccentricity();
+        let normal = self.major / (1.0 - e2 * sin * sin).sqrt();
+        [
+            normal * cos * longitude.cos(),
+            normal * cos * longitude.sin(),
+            normal * (1.0 - e2) * sin,
+        ]
+    }
+
+    /// By Bowring's formula, a second time from its own result: beyond what doubles tell on the surface.
+    fn geodetic(self, [x, y, z]: [f64; 3]) -> (f64, f64) {
+        let e2 = self.eccentricity();
+        let second = e2 / (1.0 - e2);
+        let away = x.hypot(y);
+        let mut reduced = (z * self.major).atan2(away * self.minor);
+        let mut latitude = 0.0;
+        for _ in 0..2 {
+            let (sin, cos) = reduced.sin_cos();
+            latitude =
+                (z + second * self.minor * sin.powi(3)).atan2(away - e2 * self.major * cos.powi(3));
+            let (sin, cos) = f64::sin_cos(latitude);
+            reduced = (self.minor * sin).atan2(self.major * cos);
+        }
+        (y.atan2(x), latitude)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    const WGS84: Ellipsoid = Ellipsoid {
+        major: 6_378_137.0,
+        minor: 6_378_137.0 * (1.0 - 1.0 / 298.257_223_563),
+    };
+
+    #[test]
+    fn places_come_back() {
+        let bessel = Ellipsoid {
+            major: 6_377_397.155,
+            minor: 6_356_078.963,
+        };
+        let shift = Shift {
+            parameters: [598.1, 73.7, 418.2, 0.202, 0.045, -2.455, 6.7],
+            inverse: false,
+        };
+        for (longitude, latitude) in [(0.1f64, 0.9f64), (-3.1, -1.5), (0.0, 0.0), (2.0, 1.570_796)]
+        {
+            let way = |to_wgs84, ellipsoids, (x, y)| shift.apply(to_wgs84, ellipsoids, x, y);
+            let there = way(true, [bessel, WGS84], (longitude, latitude));
+            let back = way(false, [WGS84, bessel], there);
+            // The height, some tens of metres, is lost between.
+            assert!((back.1 - latitude).abs() < 1e-7, "{latitude} {back:?}");
+            let apart = (back.0 - longitude) * latitude.cos();
+            assert!(apart.abs() < 1e-7, "{longitude} {back:?}");
+        }
+    }
+
+    #[test]
+    fn every_line_of_the_table_is_read() {
+        for line in TABLE.lines().filter(|line| !line.starts_with('#')) {
+            assert!(Shift::parse(line).unwrap().count() > 0, "{line}");
+        }
+    }
+}
