@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
+use geoflow_sql::functions::{Peer, definitions};
 use geoflow_sql::{Session, SessionBuilder};
 
 use postgis::differences::difference;
@@ -174,4 +175,29 @@ async fn postgis_agrees() {
         "{} of {compared} differ, beside those expected ({used:?}):\n{few}",
         wrong.len()
     );
+}
+
+/// What PostGIS is not asked about.
+const UNASKED: [(&str, &str); 1] = [(
+    "ST_ClusterKMeans",
+    "which groups there are depends on the centres that are tried first",
+)];
+
+#[test]
+fn postgis_is_asked_about_every_function_that_it_has() {
+    let asked: Vec<String> = asked()
+        .iter()
+        .map(|asked| asked.expression.to_ascii_lowercase())
+        .collect();
+    for function in definitions().filter(|f| Peer::PostGis.name_of(f).is_some()) {
+        let calls: Vec<String> = function
+            .names()
+            .map(|name| format!("{}(", name.to_ascii_lowercase()))
+            .collect();
+        let found = asked
+            .iter()
+            .any(|expression| calls.iter().any(|call| expression.contains(call)));
+        let left_out = UNASKED.iter().any(|(name, _)| *name == function.name);
+        assert!(found != left_out, "{}", function.name);
+    }
 }

@@ -2,10 +2,13 @@
 
 use arrow::array::ArrayRef;
 use datafusion::error::Result;
-use geo::{Geometry, HasDimensions, InteriorPoint, MinimumRotatedRect};
+use geo::{
+    Geometry, HasDimensions, InteriorPoint, MinimumRotatedRect, MultiLineString, MultiPolygon,
+};
 use geoflow_engine::Error;
-use geoflow_engine::geometry::wkb_to_iso;
-use geoflow_engine::geometry::wkb_writer::{write_geometry, write_point};
+use geoflow_engine::geometry::wkb::{WkbCursor, WkbKind};
+use geoflow_engine::geometry::wkb_writer::{Dimensions, write_geometry, write_point};
+use geoflow_engine::geometry::{Tree, wkb_to_iso};
 use geoflow_engine::overlay::{Operation, invalid, make_valid, overlay};
 use geoflow_engine::processing::{BufferStyle, Cap, Join, buffer, hull_geometry};
 
@@ -105,8 +108,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         aliases: &[],
         signatures: &[&[GEOM, parameter("box", Kind::Geometry)]],
         returns: Returns::Geometry(CrsRule::Arguments),
-        about: "The part of a geometry in the bounding box of another.",
-        empty: "EMPTY gives EMPTY.",
+        about: "The part of a geometry in the bounding box of another: of lines the lines, of polygons the polygons. A geometry that lies within is returned as it is, otherwise Z and M are dropped.",
+        empty: "EMPTY gives EMPTY, and nothing in the box EMPTY of the same type.",
         examples: &[(
             "ST_AsText(ST_ClipByBox2D('LINESTRING(-1 1,3 1)', ST_MakeEnvelope(0, 0, 2, 2)))",
             "LINESTRING(0 1,2 1)",
@@ -274,10 +277,53 @@ fn clip(call: &Call<'_>) -> Result<ArrayRef> {
             &frame,
             Operation::Intersection,
         );
+        let kind = WkbCursor::new(geometry.wkb(row)?)
+            .header()
+            .map_err(|e| geometry.invalid(row, e))?
+            .kind;
+        let part = of_kind(part, kind);
         match part.is_empty() {
-            true => write_geometry(&Geometry::GeometryCollection(Default::default()), out),
+            true => Tree::empty(kind, Dimensions::XY).write(out),
             false => write_geometry(&part, out),
         }
         Ok(true)
     })
+}
+
+/// What a clip leaves of lines or polygons: the points and lines where these touch the box are none of it.
+fn of_kind(part: Geometry<f64>, kind: WkbKind) -> Geometry<f64> {
+    let (mut lines, mut polygons) = (vec![], vec![]);
+    match (part, kind) {
+        (part, WkbKind::Point | WkbKind::MultiPoint | WkbKind::GeometryCollection) => return part,
+        (Geometry::GeometryCollection(parts), _) => {
+            for part in parts {
+                match part {
+                    Geometry::LineString(line) => lines.push(line),
+                    Geometry::Polygon(polygon) => polygons.push(polygon),
+                    _ => {}
+                }
+            }
+        }
+        (Geometry::LineString(line), _) => lines.push(line),
+        (Geometry::MultiLineString(all), _) => lines = all.0,
+        (Geometry::Polygon(polygon), _) => polygons.push(polygon),
+        (Geometry::MultiPolygon(all), _) => polygons = all.0,
+        _ => {}
+    }
+    match kind {
+        WkbKind::LineString | WkbKind::MultiLineString => match (lines.pop(), lines.is_empty()) {
+            (Some(only), true) => only.into(),
+            (last, _) => {
+                lines.extend(last);
+                MultiLineString(lines).into()
+            }
+        },
+        _ => match (polygons.pop(), polygons.is_empty()) {
+            (Some(only), true) => only.into(),
+            (last, _) => {
+                polygons.extend(last);
+                MultiPolygon(polygons).into()
+            }
+        },
+    }
 }

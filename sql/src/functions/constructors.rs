@@ -64,6 +64,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
         evaluate: Scalar(|call| point(call, 3, Dimensions::XYM)),
     },
     Function {
+        name: "ST_MakePointM",
+        aliases: &[],
+        signatures: &[&[X, Y, M]],
+        returns: Returns::Geometry(CrsRule::Argument(9)),
+        about: "The point at x and y with the measure m, of unknown CRS.",
+        empty: "x and y that are not finite are an error.",
+        examples: &[("ST_AsText(ST_MakePointM(1, 2, 3))", "POINT M (1 2 3)")],
+        evaluate: Scalar(|call| point(call, 3, Dimensions::XYM)),
+    },
+    Function {
         name: "ST_PointZM",
         aliases: &[],
         signatures: &[&[X, Y, Z, M], &[X, Y, Z, M, SRID]],

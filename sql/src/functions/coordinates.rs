@@ -184,7 +184,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ST_Rotate",
-        aliases: &[],
+        aliases: &["ST_RotateZ"],
         signatures: &[
             &[GEOM, parameter("angle", Kind::Number)],
             &[
@@ -254,12 +254,12 @@ fn change(call: &Call<'_>, change: impl Fn(WkbKind, &mut Vec<Ordinates>)) -> Res
 }
 
 /// Maps every coordinate.
-fn move_all(call: &Call<'_>, map: impl Fn(Ordinates) -> Ordinates) -> Result<ArrayRef> {
+pub(super) fn move_all(call: &Call<'_>, map: impl Fn(Ordinates) -> Ordinates) -> Result<ArrayRef> {
     move_by_row(call, |_| &map)
 }
 
 /// Maps every coordinate, by the row.
-fn move_by_row<M: Fn(Ordinates) -> Ordinates>(
+pub(super) fn move_by_row<M: Fn(Ordinates) -> Ordinates>(
     call: &Call<'_>,
     map: impl Fn(usize) -> M,
 ) -> Result<ArrayRef> {

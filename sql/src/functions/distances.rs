@@ -1,5 +1,7 @@
 //! Distances between geometries other than the least, and where they are taken.
 
+use std::f64::consts::TAU;
+
 use arrow::array::ArrayRef;
 use datafusion::error::Result;
 use geo::{Coord, CoordsIter, Geometry, Line, LineString, Point};
@@ -8,7 +10,13 @@ use geoflow_engine::geometry::wkb_writer::write_geometry;
 use geoflow_engine::processing::{closest_points, convex_hull, linework_distance};
 
 use super::call::Call;
-use super::definition::{A, B, CrsRule, Evaluate::Scalar, Function, Kind, Returns, parameter};
+use super::definition::{
+    A, B, CrsRule, Evaluate::Scalar, Function, Kind, Parameter, Returns, parameter,
+};
+
+const P1: Parameter = parameter("p1", Kind::Geometry);
+const P2: Parameter = parameter("p2", Kind::Geometry);
+const P3: Parameter = parameter("p3", Kind::Geometry);
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
@@ -59,6 +67,26 @@ pub(super) const FUNCTIONS: &[Function] = &[
             "45.0",
         )],
         evaluate: Scalar(azimuth),
+    },
+    Function {
+        name: "ST_Angle",
+        aliases: &[],
+        signatures: &[
+            &[
+                parameter("line1", Kind::Geometry),
+                parameter("line2", Kind::Geometry),
+            ],
+            &[P1, P2, P3],
+            &[P1, P2, P3, parameter("p4", Kind::Geometry)],
+        ],
+        returns: Returns::Number,
+        about: "The angle clockwise from one direction to another, in radians from 0 to 2 pi: from that of point 2 to point 1 to that of point 2 to point 3; of four points from that of 1 to 2 to that of 3 to 4; of two lines from start to end of each.",
+        empty: "EMPTY gives NULL, two points in one place, and two geometries that are not both lines; of three or four anything but points is an error.",
+        examples: &[(
+            "round(degrees(ST_Angle('POINT(0 0)', 'POINT(10 10)', 'POINT(20 0)')))",
+            "270.0",
+        )],
+        evaluate: Scalar(angle),
     },
     Function {
         name: "ST_ClosestPoint",
@@ -271,22 +299,58 @@ fn frechet(call: &Call<'_>) -> Result<ArrayRef> {
     })
 }
 
+/// `None` for EMPTY.
+fn point_of(
+    call: &Call<'_>,
+    row: usize,
+    value: &Geometry<f64>,
+) -> Result<Option<Point<f64>>, Error> {
+    match value {
+        Geometry::Point(point) => Ok(Some(*point)),
+        Geometry::MultiPoint(points) if points.0.is_empty() => Ok(None),
+        _ => Err(call.invalid(row, "a direction leads from a POINT to a POINT")),
+    }
+}
+
+/// Radians clockwise from north; `None` between a point and itself.
+fn direction(a: Point<f64>, b: Point<f64>) -> Option<f64> {
+    let way = b - a;
+    (a != b).then(|| way.x().atan2(way.y()).rem_euclid(TAU))
+}
+
 fn azimuth(call: &Call<'_>) -> Result<ArrayRef> {
     let (a, b) = (call.geometry(0)?, call.geometry(1)?);
     call.numbers(|row| {
         let (a, b) = (a.geometry(row)?, b.geometry(row)?);
-        let point = |g: &Geometry<f64>| -> Result<Option<Point<f64>>, Error> {
-            match g {
-                Geometry::Point(point) => Ok(Some(*point)),
-                Geometry::MultiPoint(points) if points.0.is_empty() => Ok(None),
-                _ => Err(call.invalid(row, "a direction leads from a POINT to a POINT")),
+        let (a, b) = (point_of(call, row, &a)?, point_of(call, row, &b)?);
+        Ok(a.zip(b).and_then(|(a, b)| direction(a, b)))
+    })
+}
+
+fn angle(call: &Call<'_>) -> Result<ArrayRef> {
+    let all = (0..call.arity())
+        .map(|i| call.geometry(i))
+        .collect::<Result<Vec<_>>>()?;
+    call.numbers(|row| {
+        let mut points = vec![];
+        for geometry in &all {
+            let value = geometry.geometry(row)?;
+            match (value.as_ref(), all.len()) {
+                (Geometry::LineString(line), 2) => {
+                    let ends = [line.0.first(), line.0.last()];
+                    points.extend(ends.map(|end| end.map(|c| Point(*c))));
+                }
+                (_, 2) => return Ok(None),
+                (value, _) => points.push(point_of(call, row, value)?),
             }
+        }
+        let points: Option<Vec<Point<f64>>> = points.into_iter().collect();
+        let directions = match points.as_deref() {
+            Some([a, b, c]) => direction(*b, *a).zip(direction(*b, *c)),
+            Some([a, b, c, d]) => direction(*a, *b).zip(direction(*c, *d)),
+            _ => None,
         };
-        let (Some(a), Some(b)) = (point(&a)?, point(&b)?) else {
-            return Ok(None);
-        };
-        let way = b - a;
-        Ok((a != b).then(|| way.x().atan2(way.y()).rem_euclid(std::f64::consts::TAU)))
+        Ok(directions.map(|(from, to)| (to - from).rem_euclid(TAU)))
     })
 }
 

@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, StructArray};
 use arrow::datatypes::{DataType, Field};
 use datafusion::error::Result;
 use geoflow_engine::Error;
-use geoflow_engine::geometry::{Body, Tree};
+use geoflow_engine::geometry::{Body, Ordinates, Tree};
 
 use super::call::{Call, Items};
 use super::definition::{CrsRule, Evaluate::Scalar, Function, GEOM, Returns};
@@ -64,6 +64,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
             "POLYGON((5 1,6 1,6 2,5 1))",
         )],
         evaluate: Scalar(|call| dump(call, rings)),
+    },
+    Function {
+        name: "ST_DumpSegments",
+        aliases: &[],
+        signatures: &[&[GEOM]],
+        returns: Returns::List(&PART),
+        about: "The edges of lines and rings as lines of two vertices, a list of structs of `path` (part, ring and edge, counted from 1, as far as there are any) and `geom`; no items for points.",
+        empty: "EMPTY has none.",
+        examples: &[(
+            "ST_AsText(ST_DumpSegments('LINESTRING(0 0,1 2,3 4)')[2]['geom'])",
+            "LINESTRING(1 2,3 4)",
+        )],
+        evaluate: Scalar(|call| dump(call, segments)),
     },
 ];
 
@@ -163,6 +176,21 @@ fn points(tree: &Tree, path: &mut Vec<i32>, out: &mut Parts) -> Result<(), Error
         Body::Coords(coords) => numbered(coords, path, |c, path| {
             out.push(path, &Tree::point(*c, dimensions))
         }),
+    }
+}
+
+fn segments(tree: &Tree, path: &mut Vec<i32>, out: &mut Parts) -> Result<(), Error> {
+    let dimensions = tree.dimensions;
+    let edges = |run: &[Ordinates], path: &mut Vec<i32>, out: &mut Parts| {
+        let edges: Vec<&[Ordinates]> = run.windows(2).collect();
+        numbered(&edges, path, |edge, path| {
+            out.push(path, &Tree::line(edge.to_vec(), dimensions))
+        })
+    };
+    match &tree.body {
+        Body::Parts(all) => numbered(all, path, |part, path| segments(part, path, out)),
+        Body::Rings(rings) => numbered(rings, path, |ring, path| edges(ring, path, out)),
+        Body::Coords(coords) => edges(coords, path, out),
     }
 }
 

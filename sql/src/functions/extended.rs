@@ -56,6 +56,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
         evaluate: Scalar(as_ewkb),
     },
     Function {
+        name: "ST_AsHEXEWKB",
+        aliases: &[],
+        signatures: &[&[GEOM]],
+        returns: Returns::Text,
+        about: "The EWKB of a geometry, as ST_AsEWKB writes it, in hexadecimal digits.",
+        empty: "POINT EMPTY has NaN as coordinates.",
+        examples: &[(
+            "ST_AsHEXEWKB(ST_Point(1, 2))",
+            "0101000000000000000000F03F0000000000000040",
+        )],
+        evaluate: Scalar(as_hex),
+    },
+    Function {
         name: "ST_GeomFromEWKB",
         aliases: &[],
         signatures: &[&[parameter("ewkb", Kind::Binary)]],
@@ -148,6 +161,23 @@ fn as_ewkb(call: &Call<'_>) -> Result<ArrayRef> {
     call.binaries(|row, out| {
         extended(&tree(geometry, row)?, code, out);
         Ok(true)
+    })
+}
+
+fn as_hex(call: &Call<'_>) -> Result<ArrayRef> {
+    let geometry = call.geometry(0)?;
+    let code = geometry.crs().map_or(0, epsg_code) as u32;
+    let mut bytes = vec![];
+    call.texts(|row, out| {
+        bytes.clear();
+        extended(&tree(geometry, row)?, code, &mut bytes);
+        let digit = |nibble: u8| char::from(b"0123456789ABCDEF"[usize::from(nibble)]);
+        out.extend(
+            bytes
+                .iter()
+                .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]),
+        );
+        Ok(())
     })
 }
 

@@ -15,7 +15,7 @@ use super::definition::{A, B, Evaluate::Scalar, Function, GEOM, Returns};
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "ST_Area",
-        aliases: &[],
+        aliases: &["ST_Area2D"],
         signatures: &[&[GEOM]],
         returns: Returns::Number,
         about: "The area of polygons in squared units of the CRS; 0 for points and lines.",
@@ -25,7 +25,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ST_Length",
-        aliases: &[],
+        aliases: &["ST_Length2D"],
         signatures: &[&[GEOM]],
         returns: Returns::Number,
         about: "The length of lines in units of the CRS; 0 for points and polygons (ST_Perimeter measures these).",
@@ -35,7 +35,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ST_Perimeter",
-        aliases: &[],
+        aliases: &["ST_Perimeter2D"],
         signatures: &[&[GEOM]],
         returns: Returns::Number,
         about: "The length of all rings of polygons in units of the CRS; 0 for points and lines.",

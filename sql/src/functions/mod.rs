@@ -22,6 +22,7 @@ mod accessors;
 mod aggregates;
 mod areas;
 mod args;
+mod axes;
 mod call;
 mod cells;
 mod clusters;
@@ -32,6 +33,7 @@ mod crs;
 mod definition;
 mod distances;
 mod dumps;
+mod ellipsoid;
 mod extended;
 mod grids;
 mod hulls;
@@ -42,6 +44,8 @@ mod lists;
 mod matrices;
 mod measures;
 mod mvt;
+#[cfg(test)]
+mod native_tests;
 mod nearest;
 mod overlay;
 mod pieces;
@@ -58,9 +62,11 @@ mod text;
 mod transform;
 mod trees;
 mod triangulations;
+mod typed;
 mod udaf;
 mod udf;
 mod udwf;
+mod vertices;
 #[cfg(test)]
 mod walk_tests;
 
@@ -85,6 +91,7 @@ pub fn families() -> impl Iterator<Item = (&'static str, &'static [Function])> {
         ("Geometries from coordinates", constructors::FUNCTIONS),
         ("Text and bytes", text::FUNCTIONS),
         ("Text and bytes with an SRID", extended::FUNCTIONS),
+        ("Text and bytes of one type", typed::FUNCTIONS),
         ("What a geometry is made of", accessors::FUNCTIONS),
         ("Points, rings and parts", pieces::FUNCTIONS),
         ("Parts as lists", dumps::FUNCTIONS),
@@ -99,7 +106,9 @@ pub fn families() -> impl Iterator<Item = (&'static str, &'static [Function])> {
         ("Buffers and validity", areas::FUNCTIONS),
         ("Hulls and circles", hulls::FUNCTIONS),
         ("Other coordinates", coordinates::FUNCTIONS),
+        ("Other axes and measures", axes::FUNCTIONS),
         ("Other vertices and parts", structure::FUNCTIONS),
+        ("Single vertices", vertices::FUNCTIONS),
         ("Fewer vertices", simplification::FUNCTIONS),
         ("Along lines", linear::FUNCTIONS),
         ("Set operations", overlay::FUNCTIONS),
@@ -148,6 +157,18 @@ pub(crate) fn is_table(name: &str) -> bool {
 /// there.
 pub(crate) fn is_dump(name: &str) -> bool {
     named(name).any(|function| matches!(function.returns, Returns::List(Returns::Struct(_))))
+}
+
+/// The names of the parts of the values in the list that a function of this name, in any case, returns: none if they
+/// have no parts. `None` if it returns no list.
+pub(crate) fn list_parts(name: &str) -> Option<Vec<&'static str>> {
+    named(name).find_map(|function| match function.returns {
+        Returns::List(Returns::Struct(parts)) => {
+            Some(parts.iter().map(|(name, _)| *name).collect())
+        }
+        Returns::List(_) => Some(vec![]),
+        _ => None,
+    })
 }
 
 /// The functions of a name, in any case.

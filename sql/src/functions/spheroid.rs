@@ -4,12 +4,14 @@
 
 use arrow::array::ArrayRef;
 use datafusion::error::Result;
-use geo::{Distance, Geodesic, GeodesicArea, Geometry, Length, LineString, Point, Polygon};
+use geo::{Geodesic, GeodesicArea, Geometry, Length, LineString, Point, Polygon};
 use geoflow_engine::Error;
+use geoflow_engine::processing::{Closest, closest_on_sphere};
 
 use super::args::GeometryArg;
 use super::call::Call;
-use super::definition::{A, B, Evaluate::Scalar, Function, GEOM, Returns};
+use super::definition::{A, B, Evaluate::Scalar, Function, GEOM, Kind, Returns, parameter};
+use super::ellipsoid::{Ellipsoid, Ellipsoids, SPHEROID};
 
 /// The mean radius of WGS 84 in metres: (2 a + b) / 3.
 const RADIUS: f64 = 6_371_008.771_415_059;
@@ -18,41 +20,47 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "ST_DistanceSphere",
         aliases: &["ST_Distance_Sphere"],
-        signatures: &[&[A, B]],
+        signatures: &[&[A, B], &[A, B, parameter("radius", Kind::Number)]],
         returns: Returns::Number,
-        about: "The distance between two points in longitude and latitude, in metres along a sphere of radius 6371008.77 m. Anything but points is an error.",
+        about: "The least distance between two geometries in longitude and latitude whose edges are arcs of great circles, in metres along a sphere of radius 6371008.77 m, or of the radius given. A polygon that half of the sphere does not hold is an error.",
         empty: "The distance to EMPTY is NULL.",
-        examples: &[(
-            "round(ST_DistanceSphere('POINT(24.94 60.17)', 'POINT(24.75 59.44)'))",
-            "81865.0",
-        )],
-        evaluate: Scalar(|call| between(call, sphere)),
+        examples: &[
+            (
+                "round(ST_DistanceSphere('POINT(24.94 60.17)', 'POINT(24.75 59.44)'))",
+                "81865.0",
+            ),
+            (
+                "round(ST_DistanceSphere('LINESTRING(0 0,10 0)', 'POINT(5 1)'))",
+                "111195.0",
+            ),
+        ],
+        evaluate: Scalar(on_sphere),
     },
     Function {
         name: "ST_DistanceSpheroid",
         aliases: &["ST_Distance_Spheroid"],
-        signatures: &[&[A, B]],
+        signatures: &[&[A, B], &[A, B, SPHEROID]],
         returns: Returns::Number,
-        about: "The length of the geodesic between two points in longitude and latitude, in metres on the ellipsoid of WGS 84. Anything but points is an error.",
+        about: "The distance between two geometries in longitude and latitude, in metres on the ellipsoid of WGS 84, or on a spheroid given as `SPHEROID[\"name\",semi-major axis,inverse flattening]`: the length of the geodesic between the two places that are closest on a sphere, where edges are arcs of great circles. For points that is exact; for others it is how PostGIS measures geographies. A polygon that half of the sphere does not hold is an error.",
         empty: "The distance to EMPTY is NULL.",
         examples: &[(
             "round(ST_DistanceSpheroid('POINT(24.94 60.17)', 'POINT(24.75 59.44)'))",
             "82025.0",
         )],
-        evaluate: Scalar(|call| between(call, |a, b| Geodesic.distance(a, b))),
+        evaluate: Scalar(on_spheroid),
     },
     Function {
         name: "ST_LengthSpheroid",
         aliases: &["ST_Length_Spheroid", "ST_Length2DSpheroid"],
-        signatures: &[&[GEOM]],
+        signatures: &[&[GEOM], &[GEOM, SPHEROID]],
         returns: Returns::Number,
-        about: "The length of lines in longitude and latitude along geodesics, in metres on the ellipsoid of WGS 84; 0 for points and polygons.",
+        about: "The length of lines in longitude and latitude along geodesics, in metres on the ellipsoid of WGS 84, or on a spheroid given as `SPHEROID[\"name\",semi-major axis,inverse flattening]`; 0 for points and polygons.",
         empty: "EMPTY has 0.",
         examples: &[(
             "round(ST_LengthSpheroid('LINESTRING(0 0,1 0)'))",
             "111319.0",
         )],
-        evaluate: Scalar(|call| measure(call, length)),
+        evaluate: Scalar(lengths),
     },
     Function {
         name: "ST_PerimeterSpheroid",
@@ -97,34 +105,67 @@ fn check(call: &Call<'_>, row: usize, geometry: &Geometry<f64>) -> Result<(), Er
     }
 }
 
-fn between(call: &Call<'_>, distance: impl Fn(Point<f64>, Point<f64>) -> f64) -> Result<ArrayRef> {
-    let (a, b) = (call.geometry(0)?, call.geometry(1)?);
-    let point = |arg: &GeometryArg, row: usize| {
-        let value = arg.geometry(row)?;
-        check(call, row, &value)?;
-        match value.as_ref() {
-            Geometry::Point(point) => Ok(Some(*point)),
-            Geometry::MultiPoint(points) if points.0.is_empty() => Ok(None),
-            _ => Err(call.invalid(row, "distances on the Earth are between points alone")),
-        }
+/// The places of two geometries that are closest on a sphere, and the angle between them.
+fn closest(
+    call: &Call<'_>,
+    row: usize,
+    [a, b]: [&GeometryArg; 2],
+) -> Result<Option<Closest>, Error> {
+    let (a, b) = (a.geometry(row)?, b.geometry(row)?);
+    check(call, row, &a)?;
+    check(call, row, &b)?;
+    if let (Geometry::Point(a), Geometry::Point(b)) = (a.as_ref(), b.as_ref()) {
+        return Ok(Some(Closest {
+            a: a.0,
+            b: b.0,
+            angle: angle(*a, *b),
+        }));
+    }
+    closest_on_sphere(&a, &b).map_err(|e| call.invalid(row, e))
+}
+
+fn on_sphere(call: &Call<'_>) -> Result<ArrayRef> {
+    let radius = match call.arity() {
+        3 => Some(call.number(2)?),
+        _ => None,
     };
+    let both = [call.geometry(0)?, call.geometry(1)?];
     call.numbers(|row| {
-        let (a, b) = (point(a, row)?, point(b, row)?);
-        Ok(a.zip(b).map(|(a, b)| distance(a, b)))
+        let radius = radius.as_ref().map_or(RADIUS, |radius| radius(row));
+        Ok(closest(call, row, both)?.map(|found| found.angle * radius))
     })
 }
 
-/// By the formula of Vincenty for a sphere, which is exact near and far.
-fn sphere(a: Point<f64>, b: Point<f64>) -> f64 {
+fn on_spheroid(call: &Call<'_>) -> Result<ArrayRef> {
+    let mut ellipsoids = Ellipsoids::new(call, 2)?;
+    let both = [call.geometry(0)?, call.geometry(1)?];
+    call.numbers(|row| {
+        let ellipsoid = ellipsoids.of(row)?;
+        let found = closest(call, row, both)?;
+        Ok(found.map(|found| ellipsoid.distance(found.a.into(), found.b.into())))
+    })
+}
+
+/// By the formula of Vincenty for a sphere, which is exact near and far. In radians.
+fn angle(a: Point<f64>, b: Point<f64>) -> f64 {
     let (a, b) = (a.to_radians(), b.to_radians());
     let (sin_dl, cos_dl) = (b.x() - a.x()).sin_cos();
     let ((sin_a, cos_a), (sin_b, cos_b)) = (a.y().sin_cos(), b.y().sin_cos());
     let across = cos_b * sin_dl;
     let along = cos_a * sin_b - sin_a * cos_b * cos_dl;
-    let angle = across
+    across
         .hypot(along)
-        .atan2(sin_a * sin_b + cos_a * cos_b * cos_dl);
-    angle * RADIUS
+        .atan2(sin_a * sin_b + cos_a * cos_b * cos_dl)
+}
+
+fn lengths(call: &Call<'_>) -> Result<ArrayRef> {
+    let geometry = call.geometry(0)?;
+    let mut ellipsoids = Ellipsoids::new(call, 1)?;
+    call.numbers(|row| {
+        let value = geometry.geometry(row)?;
+        check(call, row, &value)?;
+        Ok(Some(length(&value, ellipsoids.of(row)?)))
+    })
 }
 
 fn measure(call: &Call<'_>, of: impl Fn(&Geometry<f64>) -> f64) -> Result<ArrayRef> {
@@ -140,11 +181,13 @@ fn along(line: &LineString<f64>) -> f64 {
     Geodesic.length(line)
 }
 
-fn length(geometry: &Geometry<f64>) -> f64 {
+fn length(geometry: &Geometry<f64>, ellipsoid: &Ellipsoid) -> f64 {
     match geometry {
-        Geometry::LineString(line) => along(line),
-        Geometry::MultiLineString(lines) => lines.iter().map(along).sum(),
-        Geometry::GeometryCollection(parts) => parts.iter().map(length).sum(),
+        Geometry::LineString(line) => ellipsoid.length(line),
+        Geometry::MultiLineString(lines) => lines.iter().map(|line| ellipsoid.length(line)).sum(),
+        Geometry::GeometryCollection(parts) => {
+            parts.iter().map(|part| length(part, ellipsoid)).sum()
+        }
         _ => 0.0,
     }
 }

@@ -17,7 +17,7 @@ const WKB: Parameter = parameter("wkb", Kind::Binary);
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "ST_GeomFromText",
-        aliases: &["ST_GeomFromWKT", "ST_GeometryFromText"],
+        aliases: &["ST_GeomFromWKT", "ST_GeometryFromText", "ST_WKTToSQL"],
         signatures: &[&[WKT], &[WKT, SRID]],
         returns: Returns::Geometry(CrsRule::Argument(1)),
         about: "The geometry that a WKT text describes, with Z and M, in the CRS of the EPSG code `srid`, of unknown CRS without it.",
@@ -30,7 +30,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ST_GeomFromWKB",
-        aliases: &[],
+        aliases: &["ST_WKBToSQL"],
         signatures: &[&[WKB], &[WKB, SRID]],
         returns: Returns::Geometry(CrsRule::Argument(1)),
         about: "The geometry of a WKB value (ISO or EWKB, in either byte order), in the CRS of the EPSG code `srid`, of unknown CRS without it. An SRID within the value is dropped.",

@@ -70,7 +70,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         empty: "EMPTY has no pieces.",
         examples: &[(
             "cardinality(ST_Subdivide(ST_Buffer('POINT(0 0)', 1), 12))",
-            "4",
+            "5",
         )],
         evaluate: Scalar(pieces),
     },

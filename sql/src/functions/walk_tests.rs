@@ -37,7 +37,7 @@ const TEXT: [Option<&str>; 4] = [
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Encoding {
+pub(super) enum Encoding {
     Binary,
     BinaryWithoutMetadata,
     LargeBinary,
@@ -63,12 +63,43 @@ fn geometries(encoding: Encoding) -> (ArrayRef, FieldRef) {
 
 /// Lines, for what takes nothing else; in place of native points as WKB.
 fn lines(encoding: Encoding) -> (ArrayRef, FieldRef) {
-    let text = [
-        Some("LINESTRING(0 0,4 0,4 4,0 0)"),
-        None,
-        Some("LINESTRING EMPTY"),
-        Some("LINESTRING(1 1,2 2,2 5,1 1)"),
-    ];
+    not_points(
+        [
+            Some("LINESTRING(0 0,4 0,4 4,0 0)"),
+            None,
+            Some("LINESTRING EMPTY"),
+            Some("LINESTRING(1 1,2 2,2 5,1 1)"),
+        ],
+        encoding,
+    )
+}
+
+/// Lines with vertices that can be taken out.
+fn long_lines(encoding: Encoding) -> (ArrayRef, FieldRef) {
+    not_points(
+        [
+            Some("LINESTRING(0 0,4 0,4 4)"),
+            None,
+            Some("LINESTRING(5 5,6 6,7 7)"),
+            Some("LINESTRING(1 1,2 2,2 5,1 1)"),
+        ],
+        encoding,
+    )
+}
+
+fn measured(encoding: Encoding) -> (ArrayRef, FieldRef) {
+    not_points(
+        [
+            Some("LINESTRING M (0 0 1,4 0 2)"),
+            None,
+            Some("LINESTRING M EMPTY"),
+            Some("LINESTRING M (1 1 5,2 2 0,2 5 9)"),
+        ],
+        encoding,
+    )
+}
+
+fn not_points(text: [Option<&str>; 4], encoding: Encoding) -> (ArrayRef, FieldRef) {
     match encoding {
         Encoding::Separated | Encoding::Interleaved => values_of(text, Encoding::BinaryView),
         other => values_of(text, other),
@@ -168,7 +199,7 @@ fn lists(encoding: Encoding) -> (ArrayRef, FieldRef) {
 }
 
 /// Values for an argument: four rows, the second NULL, or a constant where it must be one.
-fn argument(
+pub(super) fn argument(
     function: &Function,
     signature: usize,
     i: usize,
@@ -192,9 +223,22 @@ fn argument(
         return (ColumnarValue::Scalar(value), field);
     }
     let (array, field): (ArrayRef, FieldRef) = match parameter.kind {
-        Kind::Geometry if ["line", "shell", "input", "bounds"].contains(&parameter.name) => {
+        Kind::Geometry if edits(function) && parameter.name == "line" => long_lines(encoding),
+        Kind::Geometry if function.name == "ST_LineFromMultiPoint" => not_points(
+            [
+                Some("MULTIPOINT((1 2),(3 4))"),
+                None,
+                Some("MULTIPOINT EMPTY"),
+                Some("MULTIPOINT((1 2),(3 4),(5 6))"),
+            ],
+            encoding,
+        ),
+        Kind::Geometry
+            if ["line1", "line2", "line", "shell", "input", "bounds"].contains(&parameter.name) =>
+        {
             lines(encoding)
         }
+        Kind::Geometry if parameter.name == "line_m" => measured(encoding),
         Kind::Geometry if needs_crs(function, signature) => {
             let (array, field) = geometries(encoding);
             let ty = GeometryType::from_field(&field).unwrap().unwrap();
@@ -251,6 +295,13 @@ fn argument(
                     Some("{\"type\":\"Point\",\"coordinates\":[3,4]}"),
                 ],
                 "wkt" | "ewkt" => TEXT,
+                "ordinates" => [Some("xy"), None, Some("yx"), Some("XY")],
+                "spheroid" => [
+                    Some("SPHEROID[\"WGS 84\",6378137,298.257223563]"),
+                    None,
+                    Some("SPHEROID[\"Bessel\",6377397.155,299.1528128]"),
+                    Some("SPHEROID[\"a sphere\", 6371000, 0]"),
+                ],
                 "geohash" => [Some("u"), None, Some("ud"), Some("ud9wr")],
                 "parameters" => [
                     Some("endcap=flat"),
@@ -285,13 +336,22 @@ fn argument(
     (ColumnarValue::Array(array), field)
 }
 
+/// Whether a function asks for single vertices of lines.
+fn edits(function: &Function) -> bool {
+    ["ST_AddPoint", "ST_RemovePoint", "ST_SetPoint"].contains(&function.name)
+}
+
 /// Whether a tolerance is there for the sake of the signature.
 fn no_tolerance(function: &Function) -> bool {
     let name = function.name;
     name.contains("Delaunay") || name.contains("Voronoi")
 }
 
-fn call(udf: &ScalarUDF, args: &[(ColumnarValue, FieldRef)], rows: usize) -> Result<ColumnarValue> {
+pub(super) fn call(
+    udf: &ScalarUDF,
+    args: &[(ColumnarValue, FieldRef)],
+    rows: usize,
+) -> Result<ColumnarValue> {
     let arg_fields: Vec<FieldRef> = args.iter().map(|(_, field)| Arc::clone(field)).collect();
     let scalars: Vec<Option<&ScalarValue>> = args
         .iter()
@@ -326,12 +386,12 @@ fn encodings(function: &Function, signature: usize) -> Vec<Encoding> {
         .collect()
 }
 
-fn needs_crs(function: &Function, signature: usize) -> bool {
+pub(super) fn needs_crs(function: &Function, signature: usize) -> bool {
     let transform = matches!(function.returns, Returns::Geometry(CrsRule::Transformed));
     transform && function.signatures[signature].len() == 2
 }
 
-fn every_signature(mut test: impl FnMut(&'static Function, &ScalarUDF, usize)) {
+pub(super) fn every_signature(mut test: impl FnMut(&'static Function, &ScalarUDF, usize)) {
     for udf in all_functions() {
         let function = definition(&udf).unwrap();
         for signature in 0..function.signatures.len() {
@@ -350,7 +410,7 @@ fn arguments(
         .collect()
 }
 
-fn text(array: &dyn Array) -> Vec<String> {
+pub(super) fn text(array: &dyn Array) -> Vec<String> {
     let options = FormatOptions::default().with_null("NULL");
     let formatter = ArrayFormatter::try_new(array, &options).unwrap();
     (0..array.len())

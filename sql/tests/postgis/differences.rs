@@ -73,6 +73,68 @@ const DIFFERENCES: &[(&str, &str, &str, &str)] = &[
         "There is no place on EMPTY",
     ),
     ("ST_Relate", "LINESTRING(1 1,1 1)", "", POINT_LIKE),
+    ("ST_Intersects(", "LINESTRING(1 1,1 1)", "", POINT_LIKE),
+    ("ST_Intersects(", "", "LINESTRING(1 1,1 1)", POINT_LIKE),
+    ("ST_Disjoint(", "LINESTRING(1 1,1 1)", "", POINT_LIKE),
+    ("ST_Disjoint(", "", "LINESTRING(1 1,1 1)", POINT_LIKE),
+    ("ST_Contains(", "LINESTRING(1 1,1 1)", "", POINT_LIKE),
+    ("ST_Contains(", "", "LINESTRING(1 1,1 1)", POINT_LIKE),
+    ("ST_Within(", "LINESTRING(1 1,1 1)", "", POINT_LIKE),
+    ("ST_Within(", "", "LINESTRING(1 1,1 1)", POINT_LIKE),
+    ("ST_Covers(", "LINESTRING(1 1,1 1)", "", POINT_LIKE),
+    ("ST_Covers(", "", "LINESTRING(1 1,1 1)", POINT_LIKE),
+    ("ST_CoveredBy(", "LINESTRING(1 1,1 1)", "", POINT_LIKE),
+    ("ST_CoveredBy(", "", "LINESTRING(1 1,1 1)", POINT_LIKE),
+    ("ST_Crosses(", "LINESTRING(1 1,1 1)", "", POINT_LIKE),
+    ("ST_Crosses(", "", "LINESTRING(1 1,1 1)", POINT_LIKE),
+    ("ST_Touches(", "LINESTRING(1 1,1 1)", "", POINT_LIKE),
+    ("ST_Touches(", "", "LINESTRING(1 1,1 1)", POINT_LIKE),
+    ("ST_Equals(", "LINESTRING(1 1,1 1)", "", POINT_LIKE),
+    ("ST_Equals(", "", "LINESTRING(1 1,1 1)", POINT_LIKE),
+    ("ST_DWithin(", "LINESTRING(1 1,1 1)", "", POINT_LIKE),
+    ("ST_DWithin(", "", "LINESTRING(1 1,1 1)", POINT_LIKE),
+    ("FromText(", " M (", "", OF_TYPE_WITH_M),
+    ("FromWKB(", " M (", "", OF_TYPE_WITH_M),
+    (
+        "ST_AddPoint",
+        "LINESTRING EMPTY",
+        "",
+        "A line of one point is an error",
+    ),
+    (
+        "ST_AddPoint(a, 'POINT EMPTY'",
+        "LINESTRING",
+        "",
+        "PostGIS returns memory that nobody wrote",
+    ),
+    (
+        "ST_BoundingDiagonal",
+        ".",
+        "",
+        "Boxes of PostGIS are in single precision",
+    ),
+    (
+        "ST_ClipByBox2D",
+        "GEOMETRYCOLLECTION(",
+        "",
+        "All parts of a collection are clipped; PostGIS drops some",
+    ),
+    ("ST_ClipByBox2D", "(0 0,4 4,4 0,0 4", "", OVERLAPS),
+    ("ST_ClipByBox2D", "(1 1,6 1,6 2,1 2,1 1)", "", OVERLAPS),
+    ("ST_ClipByBox2D", "((2 2,6 2,6 6", "", OVERLAPS),
+    ("ST_ClipByBox2D", "(5 5,6 5,6 6,5 5)", "", OUTER_HOLE),
+    ("ST_ClipByBox2D", "2 4,2 6,2 4", "", OVERLAPS),
+    ("ST_DistanceSphere(a, b, 1000)", "EMPTY", "", NO_DISTANCE),
+    ("ST_DistanceSphere(a, b, 1000)", "", "EMPTY", NO_DISTANCE),
+    (
+        "ClipByBox2D",
+        "(1 1,4 1,4 4,1 1),(5 5",
+        "",
+        "PostGIS returns a hole of the polygon",
+    ),
+    ("Spheroid(a, 'SPHEROID[", "POLYGON", "", LENGTH_OF_LINES),
+    ("'SPHEROID[", "EMPTY", "", NO_DISTANCE),
+    ("'SPHEROID[", "", "EMPTY", NO_DISTANCE),
     ("ST_Relate", "", "LINESTRING(1 1,1 1)", POINT_LIKE),
     ("ST_ContainsProperly", "", "LINESTRING(1 1,1 1)", POINT_LIKE),
     ("ST_ContainsProperly", "LINESTRING(1 1,1 1)", "", POINT_LIKE),
@@ -161,6 +223,9 @@ const DIFFERENCES: &[(&str, &str, &str, &str)] = &[
     ("ST_ConvexHull(a)", "(5 5,6 5,6 6,5 5)", "", OUTER_HOLE),
 ];
 
+const OF_TYPE_WITH_M: &str = "A geometry with M is of its type; PostGIS has NULL";
+const LENGTH_OF_LINES: &str = "The length of polygons is 0, that of their rings is ST_PerimeterSpheroid";
+const NO_DISTANCE: &str = "The distance to EMPTY is NULL, not -1";
 const EMPTY_STAYS: &str = "EMPTY parts stay";
 const CUT_FIRST: &str = "Lines are cut where they meet first; PostGIS takes them as they are";
 const OVERLAPS: &str = "Polygons that overlap are united; PostGIS takes away what two rings share";
