@@ -64,7 +64,11 @@ fn is_path(relation: &ast::TableFactor) -> bool {
     let [ast::ObjectNamePart::Identifier(only)] = name.0.as_slice() else {
         return false;
     };
-    only.quote_style.is_some() && only.value.contains(['/', '\\', '.'])
+    names_path(only)
+}
+
+fn names_path(part: &ast::Ident) -> bool {
+    part.quote_style.is_some() && part.value.contains(['/', '\\', '.'])
 }
 
 fn name(item: &mut ast::SelectItem) {
@@ -74,10 +78,11 @@ fn name(item: &mut ast::SelectItem) {
     // Columns have names, and what makes several columns gives them theirs.
     let computed = match expr {
         ast::Expr::Function(function) => !function.name.to_string().eq_ignore_ascii_case("unnest"),
-        ast::Expr::Identifier(_)
-        | ast::Expr::CompoundIdentifier(_)
-        | ast::Expr::CompoundFieldAccess { .. }
-        | ast::Expr::Value(_) => false,
+        // The path has no name, so this is a member of a struct.
+        ast::Expr::CompoundIdentifier(parts) => parts.iter().all(|part| !names_path(part)),
+        ast::Expr::Identifier(_) | ast::Expr::CompoundFieldAccess { .. } | ast::Expr::Value(_) => {
+            false
+        }
         _ => true,
     };
     if computed {
@@ -105,6 +110,7 @@ mod tests {
             ),
             ("count(*), max(name) AS m", "count(*)|m"),
             ("length(name) + 1", "length(name) + 1"),
+            ("bbox.xmin", "bbox.xmin"),
         ] {
             let sql = format!("SELECT {select} FROM '{cities}'");
             for sql in [

@@ -22,6 +22,7 @@ mod session;
 mod show;
 mod sort;
 mod split;
+mod struct_fields;
 mod syntax;
 pub mod url_table;
 

@@ -26,8 +26,8 @@ use geoflow_engine::options::GeoflowOptions;
 
 use crate::dialect::dialect;
 use crate::join::{
-    JoinStrategyRule, NearestDistanceRule, NearestJoinRule, SpatialJoinRule, SpatialPruningRule,
-    SpatialQueryPlanner, nearest_function,
+    JoinStrategyRule, NearestDistanceRule, NearestJoinRule, SpatialJoinRule,
+    SpatialPruningRule, SpatialQueryPlanner, nearest_function,
 };
 use crate::labels::{GeometryRule, GeometryTypes, Notices, bare_function, hide_labels};
 use crate::list_aggregates::ListAggregates;
@@ -36,6 +36,7 @@ use crate::operators::SpatialOperators;
 use crate::show;
 use crate::sort::ParallelSortRule;
 use crate::split::SplitRule;
+use crate::struct_fields::StructFields;
 use crate::url_table::{ParquetTableFactory, enable_url_tables, name_calls};
 use crate::{functions, headings, idioms};
 
@@ -186,6 +187,7 @@ fn analyzer_rules(notices: &Notices) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>>
     let mut rules = Analyzer::new().rules;
     rules.insert(0, Arc::clone(&rule) as _);
     rules.push(rule);
+    rules.push(Arc::new(StructFields::default()));
     rules
 }
 
