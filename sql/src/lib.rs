@@ -19,6 +19,7 @@ mod list_aggregates;
 pub mod object_store;
 mod operators;
 mod session;
+mod sets_of_rows;
 mod show;
 mod sort;
 mod split;

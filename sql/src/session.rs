@@ -26,7 +26,7 @@ use geoflow_engine::options::GeoflowOptions;
 
 use crate::dialect::dialect;
 use crate::join::{
-    JoinStrategyRule, NearestDistanceRule, NearestJoinRule, SpatialJoinRule,
+    JoinStrategyRule, LateralRows, NearestDistanceRule, NearestJoinRule, SpatialJoinRule,
     SpatialPruningRule, SpatialQueryPlanner, nearest_function,
 };
 use crate::labels::{GeometryRule, GeometryTypes, Notices, bare_function, hide_labels};
@@ -191,11 +191,13 @@ fn analyzer_rules(notices: &Notices) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>>
     rules
 }
 
-/// DataFusion's logical rules, after the one that sets joins by nearest neighbours apart.
+/// DataFusion's logical rules, after those that plan what it cannot: functions over columns in FROM, and joins by
+/// nearest neighbours.
 fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
-    rules.insert(0, Arc::new(NearestJoinRule::new()));
-    rules.insert(1, Arc::new(NearestDistanceRule::default()));
+    rules.insert(0, Arc::new(LateralRows::default()));
+    rules.insert(1, Arc::new(NearestJoinRule::new()));
+    rules.insert(2, Arc::new(NearestDistanceRule::default()));
     rules
 }
 

@@ -36,3 +36,11 @@ pub(crate) fn wrap(name: &str, expr: &mut ast::Expr) {
         within_group: vec![],
     });
 }
+
+/// An identifier as SQL understands it: in lower case, unless it is quoted.
+pub(crate) fn folded(ident: &ast::Ident) -> String {
+    match ident.quote_style {
+        Some(_) => ident.value.clone(),
+        None => ident.value.to_ascii_lowercase(),
+    }
+}

@@ -2,11 +2,13 @@
 
 mod conjunct;
 mod constant;
+mod lateral_rows;
 mod nearest;
 mod prune;
 mod rule;
 mod strategy;
 
+pub(crate) use lateral_rows::LateralRows;
 pub use nearest::{
     NearestDistanceRule, NearestJoinRule, ST_KNN, SpatialQueryPlanner, nearest_function,
 };
