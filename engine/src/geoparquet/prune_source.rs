@@ -42,7 +42,7 @@ use super::prune_fields::FieldRange;
 use super::prune_filter::BoundsFilter;
 use super::prune_metrics::PruneMetrics;
 use super::prune_rows::RowPruning;
-use super::slices::{InTurn, may_be_cut, slices, wants_index};
+use super::slices::{InTurn, Slice, slices};
 
 /// A filter on one geometry column of a table.
 #[derive(Debug, Clone)]
@@ -135,6 +135,7 @@ impl FileSource for PruningSource {
             fields: self.fields.clone(),
             columns: self.columns(),
             rows,
+            slice: Slice::of_store(&base_config.object_store_url),
             readers,
             partition,
             metrics: PruneMetrics::new(self.metrics(), partition),
@@ -263,6 +264,7 @@ struct Pruner {
     /// Columns that are read.
     columns: Vec<String>,
     rows: Option<RowPruning>,
+    slice: Slice,
     readers: Arc<dyn ParquetFileReaderFactory>,
     partition: usize,
     metrics: PruneMetrics,
@@ -313,7 +315,7 @@ impl Pruner {
         let options = |policy| ArrowReaderOptions::new().with_page_index_policy(policy);
         let footer = reader.get_metadata(Some(&options(policy))).await;
         let mut footer = footer.map_err(failed)?;
-        if wants_index(&footer, &self.columns) {
+        if self.slice.wants_index(&footer, &self.columns) {
             let options = options(PageIndexPolicy::Optional);
             footer = reader.get_metadata(Some(&options)).await.map_err(failed)?;
         }
@@ -336,7 +338,13 @@ impl Pruner {
                 readers = Arc::from(by_rows);
             }
         }
-        let slices = slices(plan, &footer, file.range.as_ref(), &self.columns);
+        let slices = slices(
+            plan,
+            &footer,
+            file.range.as_ref(),
+            &self.columns,
+            self.slice,
+        );
         let files = slices
             .into_iter()
             .map(|plan| file.clone().with_extension(plan));
@@ -370,7 +378,7 @@ impl MorselPlanner for FilePlanner {
         let Self { pruner, file } = *self;
         let wanted = pruner.wanted();
         // A selection of rows and an access plan exclude each other.
-        let as_it_is = !pruner.asks(&wanted) && !may_be_cut(&file);
+        let as_it_is = !pruner.asks(&wanted) && !pruner.slice.may_cut(&file);
         if as_it_is || file.extensions.get::<ParquetRowSelection>().is_some() {
             return pruner.inner.plan_file(*file)?.plan();
         }

@@ -15,39 +15,56 @@ use arrow::array::RecordBatch;
 use datafusion::datasource::listing::{FileRange, PartitionedFile};
 use datafusion::datasource::physical_plan::parquet::ParquetAccessPlan;
 use datafusion::error::Result;
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselizer};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use parquet::file::metadata::ParquetMetaData;
 
-use super::prune_access::{bytes_left, in_range, leaves};
+use super::prune_access::{bytes, bytes_left, in_range, leaves};
 
 /// About how many bytes of a row group are read at once.
-const SLICE: usize = 8 << 20;
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slice(usize);
 
-/// Whether a file may have row groups that are worth cutting.
-pub(super) fn may_be_cut(file: &PartitionedFile) -> bool {
-    file.object_meta.size > 2 * SLICE as u64
+impl Slice {
+    /// From a disk few suffice; from elsewhere each slice waits for its first byte.
+    pub(super) fn of_store(url: &ObjectStoreUrl) -> Self {
+        match url.as_str().starts_with("file:") {
+            true => Self(6 << 20),
+            false => Self(32 << 20),
+        }
+    }
+
+    /// Whether so many bytes are worth cutting.
+    fn cuts(self, bytes: usize) -> bool {
+        bytes / self.0 > 1
+    }
+
+    /// Whether a file may have row groups that are worth cutting.
+    pub(super) fn may_cut(self, file: &PartitionedFile) -> bool {
+        self.cuts(usize::try_from(file.object_meta.size).unwrap_or(usize::MAX))
+    }
+
+    /// Whether a footer tells of an index of pages, for row groups that are worth cutting.
+    pub(super) fn wants_index(self, footer: &ParquetMetaData, columns: &[String]) -> bool {
+        footer.offset_index().is_none()
+            && footer.row_groups().iter().any(|group| {
+                let mut read = leaves(group, columns);
+                self.cuts(bytes(group, columns))
+                    && read.any(|(leaf, _)| group.column(leaf).offset_index_offset().is_some())
+            })
+    }
 }
 
-/// Whether a footer tells of an index of pages, for row groups that are worth cutting.
-pub(super) fn wants_index(footer: &ParquetMetaData, columns: &[String]) -> bool {
-    footer.offset_index().is_none()
-        && footer.row_groups().iter().any(|group| {
-            let bytes: usize = leaves(group, columns).map(|(_, bytes)| bytes).sum();
-            let mut read = leaves(group, columns);
-            bytes > 2 * SLICE
-                && read.any(|(leaf, _)| group.column(leaf).offset_index_offset().is_some())
-        })
-}
-
-/// Cuts what `plan` reads of a file, or of a `range` of it, into plans of about [`SLICE`] bytes, in the order of rows.
+/// Cuts what `plan` reads of a file, or of a `range` of it, into plans of about `slice` bytes, in the order of rows.
 pub(super) fn slices(
     plan: ParquetAccessPlan,
     footer: &ParquetMetaData,
     range: Option<&FileRange>,
     columns: &[String],
+    slice: Slice,
 ) -> Vec<ParquetAccessPlan> {
     let groups = footer.num_row_groups();
     let mut slices = vec![];
@@ -62,7 +79,7 @@ pub(super) fn slices(
                 access.set(group, access_of.clone());
             }
         };
-        let count = bytes_left(&plan, footer, group, columns) / SLICE;
+        let count = bytes_left(&plan, footer, group, columns) / slice.0;
         let cuts = cuts(footer, group, columns, count);
         if cuts.is_empty() {
             of_group(whole.get_or_insert_with(|| ParquetAccessPlan::new_none(groups)));
