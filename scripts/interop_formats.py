@@ -33,7 +33,7 @@ KINDS = {
     "GeometryCollection": "(POINT{} (1 2),LINESTRING{} (3 4,5 6))",
 }
 # What geoflow reads back itself.
-READ = ["gpkg"]
+READ = ["gpkg", "fgb"]
 MORE = {"": "", " Z": " 7", " M": " 7", " ZM": " 7 8"}
 # Ordinates by name, as a geometry and its parts are tagged with them.
 CRS = {"EPSG:3067": "EPSG:3067", "OGC:CRS84": "EPSG:4326"}
@@ -202,6 +202,7 @@ def shapefiles(folder):
             found, crs = by_pyogrio(path, expected)
             check(f"{name}: CRS", crs, "EPSG:3067")
             check(f"{name}: pyogrio", found, expected)
+            back(name, path, expected)
             if "M" not in ordinates:
                 check(f"{name}: DuckDB", by_duckdb(path), expected)
             empty, _ = geometries([kind], ordinates, True, "EPSG:3067")

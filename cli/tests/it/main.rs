@@ -5,9 +5,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod commands;
 mod fixture;
 mod formats;
 mod functions;
+mod http;
 mod info;
 mod mismatch;
 mod output_file;

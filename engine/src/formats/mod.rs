@@ -3,10 +3,12 @@
 //! ```text
 //!  file ──> FeatureSource: schema, batches one after another ──> FeatureTable ──> scan of a statement
 //!                          on a thread of its own
+//!  object ──> fetched into a temporary folder, as a file  (fetch)
 //!  statement ──> RowWriter ──> file, complete or not at all         (write)
 //! ```
 
 mod columns;
+mod fetch;
 mod files;
 mod flatgeobuf;
 mod geojson;
@@ -21,6 +23,7 @@ mod source;
 mod table;
 pub mod write;
 
+pub use fetch::fetch;
 pub use flatgeobuf::FlatGeobuf;
 pub use geojson::{GeoJson, GeoJsonOptions};
 pub use geopackage::{GeoPackage, GeoPackageLayer};

@@ -32,13 +32,21 @@ pub enum FeatureFormat {
 impl FeatureFormat {
     /// The format by the extension of a name; of `json` and its like, by what is in the file.
     pub fn of_path(path: &Path) -> Option<Self> {
-        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-        Some(match extension.as_str() {
+        let extension = path.extension()?.to_str()?;
+        Self::of_extension(extension).or_else(|| {
+            let json = ["json", "jsonl", "ndjson"];
+            let may_be = json.iter().any(|json| extension.eq_ignore_ascii_case(json));
+            (may_be && looks_like_geojson(path)).then_some(Self::GeoJson)
+        })
+    }
+
+    /// The format by an extension, without the dot, in any case.
+    pub fn of_extension(extension: &str) -> Option<Self> {
+        Some(match extension.to_ascii_lowercase().as_str() {
             "gpkg" => Self::GeoPackage,
             "geojson" | "geojsonl" | "geojsons" | "geojsonseq" => Self::GeoJson,
             "fgb" => Self::FlatGeobuf,
             "shp" => Self::Shapefile,
-            "json" | "jsonl" | "ndjson" if looks_like_geojson(path) => Self::GeoJson,
             _ => return None,
         })
     }

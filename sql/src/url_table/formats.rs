@@ -46,12 +46,18 @@ impl As {
         matches!(self.reader, None | Some(Reader::Any))
     }
 
-    /// The format, if it is one that is read feature by feature.
-    pub(super) fn feature_format(&self) -> Option<FeatureFormat> {
+    /// The format of a file of this extension in a store, if it is one that is read feature by feature.
+    pub(super) fn feature_format(&self, extension: &str) -> Option<FeatureFormat> {
         match self.reader {
             Some(Reader::Features(format)) => Some(format),
-            _ => None,
+            None | Some(Reader::Any) => FeatureFormat::of_extension(extension),
+            Some(_) => None,
         }
+    }
+
+    /// How features are read.
+    pub(super) fn feature_options(&self) -> &OpenOptions {
+        &self.features
     }
 
     pub(super) fn listed(&self, extension: &str) -> Listed {

@@ -9,7 +9,7 @@
 //! | `https://host/a.parquet` | one file |
 //! | `a.gpkg`, `a.gpkg/roads` | the only layer of a GeoPackage, or one of several |
 //! | `a.geojson`, `a.geojsonl` | GeoJSON; `.json` and `.ndjson` where features begin the file |
-//! | `a.shp`, `a.fgb` | a Shapefile, FlatGeobuf |
+//! | `a.shp`, `a.fgb` | a Shapefile, FlatGeobuf; these and those before also from object storage, copied here first |
 //! | `a.csv`, `a.tsv`, `a.arrow`, `a.feather` | texts, with WKT in a column of a telling name; Arrow IPC |
 //! | `read_csv('a.csv', x := 'lon', y := 'lat')` | a file, or a list of them, with options |
 //!
@@ -43,6 +43,7 @@ use datafusion::execution::context::SessionState;
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 use geoflow_engine::Error;
+use geoflow_engine::formats::{FeatureFormat, FeatureTable, fetch};
 use geoflow_engine::geoparquet::{GeoParquetFormat, PartIndex};
 use glob::{MatchOptions, Pattern};
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
@@ -179,6 +180,10 @@ impl Place<'_> {
             return self.folder(self.listing_url(url)?).await;
         }
         let file = self.listing_url(url.clone())?;
+        if let Some(package) = package_of(&url, self.read_as) {
+            let layer = file.prefix().filename().map(str::to_owned);
+            return self.fetched(&[self.listing_url(package)?], layer).await;
+        }
         match self.store(&file)?.head(file.prefix()).await {
             Ok(object) => self.file(file, object).await,
             // A prefix may be written without the slash, where it can be listed.
@@ -205,13 +210,8 @@ impl Place<'_> {
         object: ObjectMeta,
     ) -> Result<Arc<dyn TableProvider>> {
         let extension = url.file_extension().unwrap_or_default().to_lowercase();
-        if let Some(format) = self.read_as.feature_format() {
-            return Err(Error::Statement(format!(
-                "{}: {} is read from files on this machine: copy it here first",
-                self.name,
-                format.name()
-            ))
-            .into());
+        if self.read_as.feature_format(&extension).is_some() {
+            return self.fetched(&[url], None).await;
         }
         if self.read_as.is_open()
             && let Some(format) = geodata_format(&extension)
@@ -238,6 +238,32 @@ impl Place<'_> {
         // Whatever it is called: what is no Parquet is told by its first bytes.
         self.table(vec![url], vec![object], "", vec![], PartIndex::default())
             .await
+    }
+
+    /// The table of files of a store that are read feature by feature, or of a layer of one.
+    async fn fetched(
+        &self,
+        urls: &[ListingTableUrl],
+        layer: Option<String>,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let mut options = self.read_as.feature_options().clone();
+        options.layer = layer.or(options.layer);
+        let mut sources = vec![];
+        for url in urls {
+            let extension = url.file_extension().unwrap_or_default();
+            let format = self
+                .read_as
+                .feature_format(extension)
+                .ok_or_else(|| Error::Internal(format!("{} has no format", self.name)))?;
+            let shown = match urls {
+                [_] => self.name.to_owned(),
+                _ => url.to_string(),
+            };
+            let object = (url.prefix(), shown.as_str());
+            let runtime = self.state.runtime_env();
+            sources.push(fetch(runtime, &self.store(url)?, object, format, &options).await?);
+        }
+        Ok(Arc::new(FeatureTable::of_all(sources)?))
     }
 
     async fn folder(&self, url: ListingTableUrl) -> Result<Arc<dyn TableProvider>> {
@@ -315,6 +341,10 @@ impl Place<'_> {
             )
         {
             return self.listed(self.urls(&base, &files)?, first).await;
+        }
+        let features = |extension: &String| self.read_as.feature_format(extension).is_some();
+        if extensions.iter().all(features) {
+            return self.fetched(&self.urls(&base, &files)?, None).await;
         }
         // Where the folder and the last part of the pattern say the same, one listing is enough
         // for the scan, and folders `key=value` become columns.
@@ -427,6 +457,19 @@ impl Place<'_> {
     }
 }
 
+/// The GeoPackage of `s3://bucket/a.gpkg/roads`.
+fn package_of(url: &Url, read_as: &As) -> Option<Url> {
+    let (file, layer) = url.path().rsplit_once('/')?;
+    let (_, extension) = file.rsplit_once('.')?;
+    let format = read_as.is_open().then(|| read_as.feature_format(extension));
+    if layer.is_empty() || format.flatten() != Some(FeatureFormat::GeoPackage) {
+        return None;
+    }
+    let mut package = url.clone();
+    package.set_path(file);
+    Some(package)
+}
+
 fn extension(object: &ObjectMeta) -> Option<String> {
     object.location.extension().map(str::to_lowercase)
 }
@@ -449,13 +492,9 @@ fn found_instead(files: &[ObjectMeta]) -> String {
     format!(": it holds {}{more}", names.join(", "))
 }
 
-/// Formats of geodata that people have and that are not read, or not from there.
+/// Formats of geodata that people have and that are not read.
 fn geodata_format(extension: &str) -> Option<&'static str> {
     Some(match extension {
-        "gpkg" => "a GeoPackage that is not on this machine",
-        "fgb" => "FlatGeobuf that is not on this machine",
-        "geojson" | "geojsonl" | "geojsons" | "geojsonseq" => "GeoJSON that is not on this machine",
-        "shp" => "a Shapefile that is not on this machine",
         "dbf" | "shx" => "a part of a Shapefile (name its .shp)",
         "gdb" => "a File Geodatabase",
         "kml" | "kmz" => "KML",

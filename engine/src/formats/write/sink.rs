@@ -29,6 +29,7 @@ use tokio::sync::mpsc;
 
 use super::{FileFormat, FileOptions, StagedFile, open_file};
 use crate::Error;
+use crate::formats::fetch::scratch;
 use crate::geoparquet::{Existing, display_location};
 
 /// Batches that may wait for the writer.
@@ -215,26 +216,6 @@ impl FeatureSink {
     }
 }
 
-/// A folder for files on their way to a store.
-fn scratch(context: &TaskContext) -> Result<tempfile::TempDir> {
-    let spill = context
-        .runtime_env()
-        .disk_manager
-        .create_tmp_file("output")?;
-    let parent = spill.path().and_then(Path::parent);
-    let folder = match parent {
-        Some(parent) => tempfile::tempdir_in(parent),
-        None => tempfile::tempdir(),
-    };
-    folder.map_err(|e| {
-        Error::Environment {
-            message: format!("no temporary folder could be made: {e}"),
-            retryable: false,
-        }
-        .into()
-    })
-}
-
 /// Sends all files of a folder to places beside `location`, the one of that name last.
 async fn upload(store: &Arc<dyn ObjectStore>, folder: &Path, location: &Location) -> Result<u64> {
     let read = |e: std::io::Error| Error::Environment {
@@ -318,7 +299,7 @@ impl DataSink for FeatureSink {
             }
             Place::Object(store, location) => {
                 self.check_object(&store, &location).await?;
-                let scratch = scratch(context)?;
+                let scratch = scratch(&context.runtime_env())?;
                 let name = location.filename().unwrap_or("output");
                 let staged = StagedFile::new(&scratch.path().join(name), self.format, false)?;
                 let (staged, rows) = self.write_staged(data, context, staged, None).await?;
