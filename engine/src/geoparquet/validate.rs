@@ -17,6 +17,7 @@ use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuil
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
 use parquet::basic::{LogicalType, Repetition};
 use parquet::file::metadata::ParquetMetaData;
+use parquet::schema::types::SchemaDescriptor;
 
 use super::info::{FileInfo, Pruning, read_info};
 use super::native_types::boxes;
@@ -167,6 +168,9 @@ fn check_column(
             column.encoding.name()
         ));
     }
+    if column.encoding != ColumnEncoding::Wkb {
+        check_coordinates(schema, name, findings);
+    }
     let mut seen = BTreeSet::new();
     for ty in &column.geometry_types {
         if !is_type_name(ty, two) {
@@ -196,6 +200,25 @@ fn check_column(
     }
     if let Some(covering) = &column.covering {
         check_covering(footer, name, covering, findings);
+    }
+}
+
+/// That the coordinates of a GeoArrow encoding are x, y and perhaps z, each a column of its own.
+fn check_coordinates(schema: &SchemaDescriptor, name: &str, findings: &mut Findings) {
+    let leaves = schema.columns().iter().map(|leaf| leaf.path().parts());
+    let of_column = leaves.filter(|path| path.first().is_some_and(|root| root == name));
+    let ordinates: Vec<&str> = of_column
+        .filter_map(|path| path.last())
+        .map(String::as_str)
+        .collect();
+    if ordinates.contains(&"m") {
+        findings.error(format!(
+            "column \"{name}\" has coordinates with M, for which GeoParquet has no GeoArrow encoding: store it as WKB"
+        ));
+    } else if !(ordinates.contains(&"x") && ordinates.contains(&"y")) {
+        findings.error(format!(
+            "column \"{name}\" has coordinates that are not columns x and y of numbers, as the encodings of GeoParquet are"
+        ));
     }
 }
 
@@ -546,5 +569,41 @@ impl<'a> ColumnCheck<'a> {
                 unlisted.join(", ")
             ));
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use parquet::schema::parser::parse_message_type;
+
+    use super::*;
+
+    #[test]
+    fn coordinates_of_geoarrow() {
+        let found = |group: &str| {
+            let message = format!("message schema {{ optional group geometry {{ {group} }} }}");
+            let schema = parse_message_type(&message).unwrap();
+            let mut findings = Findings::default();
+            check_coordinates(
+                &SchemaDescriptor::new(Arc::new(schema)),
+                "geometry",
+                &mut findings,
+            );
+            findings
+                .0
+                .into_iter()
+                .map(|finding| finding.message)
+                .collect::<String>()
+        };
+        let xyz = "required double x; required double y; required double z;";
+        assert_eq!(found(xyz), "");
+        let list = "repeated group list { required group element { required double x; required double y; } }";
+        assert_eq!(found(list), "");
+        assert!(
+            found("required double x; required double y; required double m;").contains("with M")
+        );
+        let interleaved = "repeated group list { required double element; }";
+        assert!(found(interleaved).contains("not columns x and y"));
     }
 }
