@@ -11,9 +11,9 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 
-/// A batch is complete when its texts and geometries have so many bytes, whatever its rows: the offsets
-/// of a column go to 2 GiB, and a value to the half of that.
-pub(super) const MOST_BYTES: usize = 64 << 20;
+/// A batch is complete when its texts and geometries have so many bytes, whatever its rows: several batches
+/// are under way at a time, and large geometries must not multiply what they take.
+pub(super) const MOST_BYTES: usize = 4 << 20;
 
 /// The values of one column, as many as there are rows so far.
 pub(super) enum Column {
