@@ -1,6 +1,6 @@
 //! Joins on `ST_Relate(a, b, pattern)`, with random geometries and random patterns, against the matrix of every pair
 //! (`GEOFLOW_CASES`, `GEOFLOW_SEED`).
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;

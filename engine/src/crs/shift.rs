@@ -52,13 +52,11 @@ impl Shift {
             parameters: numbers.try_into().ok()?,
             inverse: columns.next()? == "inverse",
         };
-        let codes = columns.next()?.split(' ').flat_map(|codes| {
+        let codes = columns.next()?.split(' ').filter_map(|codes| {
             let (first, last) = codes.split_once('-').unwrap_or((codes, codes));
-            match (first.parse(), last.parse()) {
-                (Ok(first), Ok(last)) => first..=last,
-                _ => 1..=0,
-            }
+            Some(first.parse().ok()?..=last.parse().ok()?)
         });
+        let codes = codes.flatten();
         Some(
             codes
                 .map(move |code| (code, shift))
@@ -168,8 +166,7 @@ mod tests {
             parameters: [598.1, 73.7, 418.2, 0.202, 0.045, -2.455, 6.7],
             inverse: false,
         };
-        for (longitude, latitude) in [(0.1f64, 0.9f64), (-3.1, -1.5), (0.0, 0.0), (2.0, 1.570_796)]
-        {
+        for (longitude, latitude) in [(0.1f64, 0.9f64), (-3.1, -1.5), (0.0, 0.0), (2.0, 1.57)] {
             let way = |to_wgs84, ellipsoids, (x, y)| shift.apply(to_wgs84, ellipsoids, x, y);
             let there = way(true, [bessel, WGS84], (longitude, latitude));
             let back = way(false, [WGS84, bessel], there);

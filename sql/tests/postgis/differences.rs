@@ -224,7 +224,8 @@ const DIFFERENCES: &[(&str, &str, &str, &str)] = &[
 ];
 
 const OF_TYPE_WITH_M: &str = "A geometry with M is of its type; PostGIS has NULL";
-const LENGTH_OF_LINES: &str = "The length of polygons is 0, that of their rings is ST_PerimeterSpheroid";
+const LENGTH_OF_LINES: &str =
+    "The length of polygons is 0, that of their rings is ST_PerimeterSpheroid";
 const NO_DISTANCE: &str = "The distance to EMPTY is NULL, not -1";
 const EMPTY_STAYS: &str = "EMPTY parts stay";
 const CUT_FIRST: &str = "Lines are cut where they meet first; PostGIS takes them as they are";
