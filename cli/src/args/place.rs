@@ -33,7 +33,7 @@ pub(crate) struct PlaceArgs {
     #[arg(long, value_enum, value_name = "ENCODING")]
     pub(crate) encoding: Option<Encoding>,
 
-    /// Compression of Parquet, as zstd(3), snappy or uncompressed [default: zstd(3)]
+    /// Compression of Parquet, as zstd(3), snappy or uncompressed [default: zstd(1)]
     #[arg(long, value_name = "CODEC")]
     pub(crate) compression: Option<String>,
 
