@@ -101,6 +101,7 @@ fn files_of_a_web_server() {
         "places.geojson",
         "places.fgb",
         "places.csv",
+        "places.arrow",
     ] {
         let (code, _, error) = run(&fixture, &["convert", "places.parquet", name, "--quiet"]);
         assert_eq!(code, 0, "{name}: {error}");
@@ -119,6 +120,7 @@ fn files_of_a_web_server() {
         "places.geojson",
         "places.fgb",
         "places.csv",
+        "places.arrow",
     ] {
         let (code, out, error) = run(&fixture, &["query", &sql(name), "--format", "csv"]);
         assert_eq!(

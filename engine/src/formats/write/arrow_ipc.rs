@@ -4,7 +4,8 @@ use std::io::Write;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use arrow::ipc::writer::{FileWriter, StreamWriter};
+use arrow::ipc::MetadataVersion;
+use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 
 use super::RowWriter;
 use super::format::{arrow_failed, stream_failed};
@@ -27,7 +28,10 @@ pub(super) fn open<W: Write + Send + 'static>(
 ) -> Result<Box<dyn RowWriter>> {
     let ipc = match flavour {
         ArrowFlavour::Stream => StreamWriter::try_new(out, schema).map(Ipc::Stream),
-        ArrowFlavour::File => FileWriter::try_new(out, schema).map(Ipc::File),
+        // DataFusion looks for the schema of a file in a store where an alignment of eight bytes puts it.
+        ArrowFlavour::File => IpcWriteOptions::try_new(8, false, MetadataVersion::V5)
+            .and_then(|options| FileWriter::try_new_with_options(out, schema, options))
+            .map(Ipc::File),
     };
     Ok(Box::new(ipc.map_err(|e| arrow_failed(&e))?))
 }
