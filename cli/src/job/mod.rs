@@ -1,5 +1,6 @@
 //! `geoflow job`.
 
+mod bar;
 mod kubernetes;
 mod logs;
 mod place;

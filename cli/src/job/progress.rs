@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use geoflow_k8s::runner::local::Event;
-use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, HumanDuration};
 
+use super::bar::Bar;
 use crate::printer::Printer;
 
 /// Shows how a job goes on: on a terminal as a bar, else by notes alone.
 pub(super) struct Watch<'a> {
-    printer: &'a Printer,
-    bar: Option<ProgressBar>,
+    bar: Bar<'a>,
     /// When the stage began, and the fragments that were done by then.
     began: Instant,
     before: u64,
@@ -21,8 +21,7 @@ pub(super) struct Watch<'a> {
 impl<'a> Watch<'a> {
     pub(super) fn new(printer: &'a Printer) -> Self {
         Self {
-            printer,
-            bar: None,
+            bar: Bar::new(printer),
             began: Instant::now(),
             before: 0,
             rows: 0,
@@ -36,43 +35,38 @@ impl<'a> Watch<'a> {
                 fragments,
                 done,
             } => {
-                self.finish();
+                self.bar.finish();
                 (self.began, self.before, self.rows) = (Instant::now(), done as u64, 0);
                 if done == fragments {
                     return;
                 }
-                let Some(target) = self.printer.progress_target() else {
-                    return;
-                };
-                let bar = ProgressBar::with_draw_target(Some(fragments as u64), target);
-                let template = format!("{:<6} {{bar:30}} {{pos}}/{{len}} {{msg}}", kind.name());
-                if let Ok(style) = ProgressStyle::with_template(&template) {
-                    bar.set_style(style);
+                self.bar.begin(&format!("{:<6}", kind.name()));
+                if let Some(bar) = self.bar.shown() {
+                    bar.set_length(fragments as u64);
+                    bar.set_position(done as u64);
                 }
-                bar.set_position(done as u64);
-                self.bar = Some(bar);
             }
             Event::Done { rows } => {
                 self.rows += rows;
-                if let Some(bar) = &self.bar {
+                if let Some(bar) = self.bar.shown() {
                     bar.inc(1);
                 }
             }
             Event::Progress { running, rows_read } => self.update(running, rows_read),
             Event::Finer { fragment, into } => {
-                if let Some(bar) = &self.bar {
+                if let Some(bar) = self.bar.shown() {
                     bar.inc_length(into.saturating_sub(1) as u64);
                 }
-                self.note(&format!(
+                self.bar.note(&format!(
                     "fragment {fragment} ran out of memory and is cut into {into}"
                 ));
             }
-            Event::Note(text) => self.note(&text),
+            Event::Note(text) => self.bar.note(&text),
         }
     }
 
     fn update(&self, running: usize, rows_read: u64) {
-        let Some(bar) = &self.bar else { return };
+        let Some(bar) = self.bar.shown() else { return };
         let seconds = self.began.elapsed().as_secs_f64().max(0.1);
         let rate = (self.rows + rows_read) as f64 / seconds;
         let done = bar.position().saturating_sub(self.before);
@@ -90,16 +84,7 @@ impl<'a> Watch<'a> {
         ));
     }
 
-    fn note(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| self.printer.note(text)),
-            None => self.printer.note(text),
-        }
-    }
-
     pub(super) fn finish(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
+        self.bar.finish();
     }
 }

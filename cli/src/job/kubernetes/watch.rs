@@ -3,16 +3,16 @@
 use std::time::{Duration, Instant};
 
 use geoflow_k8s::kubernetes::{Progress, Report};
-use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
+use crate::job::bar::Bar;
 use crate::printer::Printer;
 
 /// Without a terminal there is a line this often.
 const EVERY: Duration = Duration::from_secs(10);
 
 pub(super) struct Watch<'a> {
-    printer: &'a Printer,
-    bar: Option<ProgressBar>,
+    bar: Bar<'a>,
     stage: Option<usize>,
     said: Option<Instant>,
     line: String,
@@ -23,8 +23,7 @@ pub(super) struct Watch<'a> {
 impl<'a> Watch<'a> {
     pub(super) fn new(printer: &'a Printer) -> Self {
         Watch {
-            printer,
-            bar: None,
+            bar: Bar::new(printer),
             stage: None,
             said: None,
             line: String::new(),
@@ -34,37 +33,26 @@ impl<'a> Watch<'a> {
 
     pub(super) fn tell(&mut self, report: Report) {
         match report {
-            Report::Note(note) => self.note(&note),
+            Report::Note(note) => self.bar.note(&note),
             Report::Progress(progress) => self.progress(&progress),
         }
     }
 
     fn progress(&mut self, progress: &Progress) {
         if self.stage != Some(progress.stage) {
-            self.finish();
             self.stage = Some(progress.stage);
-            self.bar = self.printer.progress_target().map(|target| {
-                let bar = ProgressBar::with_draw_target(None, target);
-                let template = format!(
-                    "stage {}/{} {{bar:30}} {{pos}}/{{len}} {{msg}}",
-                    progress.stage + 1,
-                    progress.stages
-                );
-                if let Ok(style) = ProgressStyle::with_template(&template) {
-                    bar.set_style(style);
-                }
-                bar
-            });
+            let title = format!("stage {}/{}", progress.stage + 1, progress.stages);
+            self.bar.begin(&title);
         }
         for finding in &progress.waiting {
             let why = format!("{}: {}", finding.cause.title(), finding.explanation);
             if !self.waiting.contains(&why) {
-                self.note(&format!("waiting: {why}\n  {}", finding.remedy));
+                self.bar.note(&format!("waiting: {why}\n  {}", finding.remedy));
                 self.waiting.push(why);
             }
         }
         let line = line(progress);
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = self.bar.shown() {
             bar.set_length(progress.fragments as u64);
             bar.set_position(progress.done as u64);
             bar.set_message(line);
@@ -73,23 +61,14 @@ impl<'a> Watch<'a> {
         let now = format!("{}/{} fragments, {line}", progress.done, progress.fragments);
         let due = self.said.is_none_or(|said| said.elapsed() >= EVERY);
         if now != self.line && (due || progress.done == progress.fragments) {
-            self.printer.note(&now);
+            self.bar.note(&now);
             self.line = now;
             self.said = Some(Instant::now());
         }
     }
 
-    fn note(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| self.printer.note(text)),
-            None => self.printer.note(text),
-        }
-    }
-
     pub(super) fn finish(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
+        self.bar.finish();
     }
 }
 
