@@ -6,7 +6,7 @@ use geoflow_k8s::job::{Job, JobStatus, Phase, RunnerKind};
 use geoflow_k8s::kubernetes::diagnose_job;
 use geoflow_k8s::manifest::to_yaml;
 
-use super::launch::{connect, launched};
+use super::launch::cluster_of;
 use crate::args::{DiagnoseArgs, ReportFormat};
 use crate::error::{Failure, Result, from_engine};
 use crate::job::place;
@@ -27,8 +27,7 @@ async fn run_inner(args: &DiagnoseArgs, printer: &Printer) -> Result<()> {
     let mut findings = Vec::new();
     if job.record.runner == RunnerKind::Kubernetes && status.phase != Phase::Done {
         super::refine(&job, &args.job.cluster, &mut status).await?;
-        let launch = launched(&job.folder).await?;
-        let cluster = connect(&args.job.cluster, Some(&launch)).await?;
+        let (_, cluster) = cluster_of(&job, &args.job.cluster).await?;
         let found = diagnose_job(&cluster, &job.folder, &job.plan).await;
         findings = found.map_err(|e| from_engine(&e))?;
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use geoflow_k8s::cluster::Cluster;
-use geoflow_k8s::job::JobFolder;
+use geoflow_k8s::job::{Job, JobFolder};
 use geoflow_k8s::kubernetes::Launch;
 use geoflow_k8s::manifest::Patch;
 use geoflow_k8s::profile::{Profile, Settings};
@@ -78,8 +78,14 @@ pub(super) async fn connect(args: &ClusterArgs, launch: Option<&Launch>) -> Resu
         .map_err(|e| from_engine(&e))
 }
 
-/// What a job was submitted with.
-pub(super) async fn launched(folder: &JobFolder) -> Result<Launch> {
+/// What a job was submitted with, and its cluster.
+pub(super) async fn cluster_of(job: &Job, args: &ClusterArgs) -> Result<(Launch, Cluster)> {
+    let launch = launched(&job.folder).await?;
+    let cluster = connect(args, Some(&launch)).await?;
+    Ok((launch, cluster))
+}
+
+async fn launched(folder: &JobFolder) -> Result<Launch> {
     let launch = Launch::read(folder).await.map_err(|e| from_engine(&e))?;
     launch.ok_or_else(|| {
         Failure::user(format!(

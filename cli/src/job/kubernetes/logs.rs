@@ -7,7 +7,7 @@ use geoflow_k8s::cluster::LogOptions;
 use geoflow_k8s::job::Job;
 use geoflow_k8s::kubernetes::pods_of;
 
-use super::launch::{connect, launched};
+use super::launch::cluster_of;
 use crate::args::LogsArgs;
 use crate::error::{Failure, Result, from_engine};
 use crate::printer::Printer;
@@ -23,8 +23,7 @@ pub(in crate::job) fn run<'a>(
 }
 
 async fn run_inner(job: &Job, args: &LogsArgs, printer: &Printer) -> Result<()> {
-    let launch = launched(&job.folder).await?;
-    let cluster = connect(&args.job.cluster, Some(&launch)).await?;
+    let (_, cluster) = cluster_of(job, &args.job.cluster).await?;
     let pods = pods_of(&cluster, &job.folder, &job.plan).await;
     let mut pods = pods.map_err(|e| from_engine(&e))?;
     if let Some(fragment) = &args.fragment {

@@ -5,7 +5,7 @@ use geoflow_k8s::job::{Job, JobStatus, Phase, RunnerKind};
 use geoflow_k8s::kubernetes::{JobOverview, jobs_of};
 use geoflow_k8s::manifest::{PLAN_ANNOTATION, job_selector};
 
-use super::launch::{connect, launched};
+use super::launch::{cluster_of, connect};
 use crate::args::ClusterArgs;
 use crate::error::{Result, from_engine};
 use crate::job::place;
@@ -28,8 +28,7 @@ async fn refine_inner(
     if job.record.runner != RunnerKind::Kubernetes || status.phase == Phase::Done {
         return Ok(Vec::new());
     }
-    let launch = launched(&job.folder).await?;
-    let cluster = connect(args, Some(&launch)).await?;
+    let (_, cluster) = cluster_of(job, args).await?;
     let jobs = jobs_of(&cluster, &job.record.id).await;
     let jobs = jobs.map_err(|e| from_engine(&e))?;
     let started = status.stages.iter().any(|stage| stage.done > 0);

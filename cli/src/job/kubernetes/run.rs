@@ -15,7 +15,7 @@ use geoflow_k8s::plan::sha256_hex;
 use geoflow_k8s::planner::Planned;
 use geoflow_k8s::runner::cut_finer;
 
-use super::launch::{check_places, connect, launch, launched};
+use super::launch::{check_places, cluster_of, connect, launch};
 use super::watch::Watch;
 use crate::args::{ClusterArgs, DryRun, SubmitArgs};
 use crate::error::{Failure, Result, from_datafusion, from_engine};
@@ -156,8 +156,7 @@ async fn wait_inner(
     if committed.map_err(|e| from_engine(&e))?.is_some() {
         return Ok(());
     }
-    let launch = launched(&job.folder).await?;
-    let cluster = connect(args, Some(&launch)).await?;
+    let (launch, cluster) = cluster_of(job, args).await?;
     let session = plan::session(settings)?;
     let run = finish(&cluster, job, &launch, &session, printer);
     match timeout {
@@ -188,8 +187,7 @@ async fn resume_inner(
     settings: &Settings,
     printer: &Printer,
 ) -> Result<()> {
-    let launch = launched(&job.folder).await?;
-    let cluster = connect(args, Some(&launch)).await?;
+    let (launch, cluster) = cluster_of(job, args).await?;
     job.uncancel().await.map_err(|e| from_engine(&e))?;
     let mut watch = Watch::new(printer);
     let resumed = driver(&cluster, job, &launch)
@@ -210,8 +208,7 @@ pub(in crate::job) fn cancel<'a>(
 }
 
 async fn cancel_inner(job: &Job, args: &ClusterArgs, printer: &Printer) -> Result<()> {
-    let launch = launched(&job.folder).await?;
-    let cluster = connect(args, Some(&launch)).await?;
+    let (_, cluster) = cluster_of(job, args).await?;
     let jobs = cluster.jobs(&job_selector(&job.record.id)).await;
     for found in jobs.map_err(|e| from_engine(&e))? {
         let state = geoflow_k8s::cluster::JobState::of(&found);
