@@ -21,11 +21,13 @@ use arrow::datatypes::Schema;
 use datafusion::common::{JoinSide, JoinType};
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use geoflow_engine::geometry::GeometryType;
-use geoflow_engine::join::{JoinPredicate, SpatialJoinExec, SpatialOn};
+use geoflow_engine::join::{JoinPredicate, SharedBuilds, SpatialJoinExec, SpatialOn};
 use geoflow_engine::options::{Approximation, GeoflowOptions};
 use geoflow_engine::predicate::{SpatialPredicate, distance};
 use nasty::Nasty;
@@ -89,17 +91,26 @@ async fn check(seed: u64) -> usize {
                 )
                 .unwrap();
                 let context = &contexts[rng.random_range(0..contexts.len())];
-                let batches = collect(Arc::new(join), Arc::clone(context)).await.unwrap();
-                let got = rows_of(&batches);
-                assert!(
-                    got == want,
-                    "seed {seed}: {join_type} join on {on}, filter {}, building {build_side:?}\n\
-                     got  {got:?}\nwant {want:?}\nleft:\n{}right:\n{}",
-                    filter.is_some(),
-                    left.text,
-                    right.text
-                );
-                joined += 1;
+                let builds = SharedBuilds::default();
+                let share = |_| join.with_shared_build(&builds, "key".into()).unwrap();
+                let runs = match rng.random_bool(0.2) {
+                    true => (0..3).map(share).collect(),
+                    false => vec![join],
+                };
+                for join in runs {
+                    let batches = collect(Arc::new(join), Arc::clone(context)).await.unwrap();
+                    let got = rows_of(&batches);
+                    assert!(
+                        got == want,
+                        "seed {seed}: {join_type} join on {on}, filter {}, building {build_side:?}, \
+                         {} shared\ngot  {got:?}\nwant {want:?}\nleft:\n{}right:\n{}",
+                        filter.is_some(),
+                        builds.len(),
+                        left.text,
+                        right.text
+                    );
+                    joined += 1;
+                }
             }
         }
     }
@@ -174,15 +185,8 @@ async fn every_join_type_and_predicate_equals_a_nested_loop() {
     assert!(joined > 0);
 }
 
-/// One batch of points, all of them in all of many squares: helpers take most of it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dense_batch_is_shared_out() {
-    let mut options = GeoflowOptions::default();
-    options.join.share_batches_after = 0;
-    let config = SessionConfig::new()
-        .with_target_partitions(4)
-        .with_option_extension(options);
-    let context = SessionContext::new_with_config(config).task_ctx();
+/// Squares around the origin, each in the next.
+fn squares(count: i32) -> Arc<dyn ExecutionPlan> {
     let square = |i: i32| {
         let (low, high) = (f64::from(-i), 9.0_f64);
         let corners = [
@@ -200,19 +204,82 @@ async fn a_dense_batch_is_shared_out() {
         );
         wkb
     };
+    geometries((0..count).map(square).collect())
+}
+
+/// Points in all of the squares.
+fn points(count: i32) -> Arc<dyn ExecutionPlan> {
     let point = |i: i32| {
         let (x, y) = (f64::from(i % 7), f64::from(i % 8));
         [&[1, 1, 0, 0, 0], &x.to_le_bytes()[..], &y.to_le_bytes()].concat()
     };
-    let plan = |values: Vec<Vec<u8>>| -> Arc<dyn ExecutionPlan> {
-        let field = GeometryType::wkb(None).to_field("geometry", true);
-        let schema = Arc::new(Schema::new(vec![field]));
-        let column = Arc::new(BinaryArray::from_iter_values(values));
-        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column]).unwrap();
-        MemorySourceConfig::try_new_exec(&[vec![batch]], schema, None).unwrap()
+    geometries((0..count).map(point).collect())
+}
+
+fn geometries(values: Vec<Vec<u8>>) -> Arc<dyn ExecutionPlan> {
+    let field = GeometryType::wkb(None).to_field("geometry", true);
+    let schema = Arc::new(Schema::new(vec![field]));
+    let column = Arc::new(BinaryArray::from_iter_values(values));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column]).unwrap();
+    MemorySourceConfig::try_new_exec(&[vec![batch]], schema, None).unwrap()
+}
+
+/// What a run leaves for the next keeps its memory reserved, until somebody else asks for it.
+#[tokio::test]
+async fn a_build_side_that_is_kept_makes_room() {
+    const LIMIT: usize = 1 << 20;
+    let builds = SharedBuilds::default();
+    let pool = builds.guard(Arc::new(GreedyMemoryPool::new(LIMIT)));
+    let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::clone(&pool));
+    let config = SessionConfig::new().with_option_extension(GeoflowOptions::default());
+    let context = SessionContext::new_with_config_rt(config, runtime.build_arc().unwrap());
+    let run = async |squares: Arc<dyn ExecutionPlan>| {
+        let on = SpatialOn::new(
+            JoinPredicate::Relation(SpatialPredicate::Intersects),
+            Arc::new(Column::new("geometry", 0)),
+            Arc::new(Column::new("geometry", 0)),
+        );
+        let points = points(400);
+        let join = SpatialJoinExec::try_new(
+            squares,
+            points,
+            on,
+            None,
+            JoinType::Left,
+            JoinSide::Left,
+            None,
+        );
+        let join = join.unwrap().with_shared_build(&builds, "squares".into());
+        let batches = collect(Arc::new(join.unwrap()), context.task_ctx()).await;
+        let batches = batches.unwrap();
+        batches.iter().map(|batch| batch.num_rows()).sum::<usize>()
     };
-    let squares = plan((0..300).map(square).collect());
-    let points = plan((0..400).map(point).collect());
+    assert_eq!(run(squares(300)).await, 300 * 400);
+    let kept = pool.reserved();
+    assert!(kept > 0);
+    // It is not read again, whatever it would be now.
+    assert_eq!(run(squares(1)).await, 300 * 400);
+    assert_eq!((builds.len(), pool.reserved()), (1, kept));
+
+    let other = MemoryConsumer::new("other").register(&pool);
+    other.try_grow(LIMIT).unwrap();
+    assert_eq!((builds.len(), pool.reserved()), (0, LIMIT));
+    other.free();
+    assert_eq!(run(squares(1)).await, 400);
+    builds.keep(&["circles".into()]);
+    assert_eq!((builds.len(), pool.reserved()), (0, 0));
+}
+
+/// One batch of points, all of them in all of many squares: helpers take most of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dense_batch_is_shared_out() {
+    let mut options = GeoflowOptions::default();
+    options.join.share_batches_after = 0;
+    let config = SessionConfig::new()
+        .with_target_partitions(4)
+        .with_option_extension(options);
+    let context = SessionContext::new_with_config(config).task_ctx();
+    let (squares, points) = (squares(300), points(400));
     for join_type in [JoinType::Inner, JoinType::Left, JoinType::RightAnti] {
         let on = SpatialOn::new(
             JoinPredicate::Relation(SpatialPredicate::Intersects),

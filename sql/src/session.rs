@@ -9,8 +9,8 @@ use datafusion::error::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::cache::cache_manager::FileMetadataCache;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::functions_aggregate::array_agg::array_agg_udaf;
 use datafusion::logical_expr::LogicalPlan;
@@ -22,6 +22,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use geoflow_engine::formats::write::register_writers;
 use geoflow_engine::geoparquet::GeoParquetFormatFactory;
+use geoflow_engine::join::SharedBuilds;
 use geoflow_engine::options::GeoflowOptions;
 
 use crate::dialect::dialect;
@@ -54,6 +55,8 @@ pub struct SessionBuilder {
     temp_dir: Option<PathBuf>,
     batch_size: Option<usize>,
     stores: StoreOptions,
+    runtime: Option<Arc<RuntimeEnv>>,
+    builds: Option<SharedBuilds>,
 }
 
 impl SessionBuilder {
@@ -97,21 +100,27 @@ impl SessionBuilder {
         self
     }
 
-    /// Builds the session.
+    /// Lets the spatial joins of plans that say so leave their build sides for each other. They are let go of
+    /// where anybody needs their memory.
+    #[must_use]
+    pub fn shared_builds(mut self, builds: SharedBuilds) -> Self {
+        self.builds = Some(builds);
+        self
+    }
+
+    /// Takes memory, temporary files, object stores and footers from those of other sessions, whatever
+    /// else this builder was told of them.
+    #[must_use]
+    pub fn runtime(mut self, runtime: Arc<RuntimeEnv>) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// What sessions can have in common, to be handed to [`runtime`](Self::runtime).
     ///
     /// # Errors
     /// When the temporary folder cannot be used.
-    pub fn build(self) -> Result<Session> {
-        let mut config = SessionConfig::new()
-            .with_information_schema(true)
-            .with_option_extension(GeoflowOptions::default());
-        if let Some(threads) = self.threads {
-            config = config.with_target_partitions(threads);
-        }
-        if let Some(rows) = self.batch_size {
-            config = config.with_batch_size(rows);
-        }
-
+    pub fn build_runtime(&self) -> Result<Arc<RuntimeEnv>> {
         let mut runtime = RuntimeEnvBuilder::new().with_object_store_registry(Arc::new(
             LazyObjectStoreRegistry::from_env_and(&self.stores),
         ));
@@ -123,19 +132,45 @@ impl SessionBuilder {
         if let Some(bytes) = self.memory_limit {
             let named =
                 std::num::NonZeroUsize::new(NAMED_CONSUMERS).unwrap_or(std::num::NonZeroUsize::MIN);
-            runtime = runtime.with_memory_pool(Arc::new(TrackConsumersPool::new(
-                FairSpillPool::new(bytes),
-                named,
-            )));
+            let pool: Arc<dyn MemoryPool> =
+                Arc::new(TrackConsumersPool::new(FairSpillPool::new(bytes), named));
+            runtime = runtime.with_memory_pool(match &self.builds {
+                Some(builds) => builds.guard(pool),
+                None => pool,
+            });
         }
-        if let Some(path) = self.temp_dir {
+        if let Some(path) = &self.temp_dir {
+            let paths = vec![path.clone()];
             runtime = runtime.with_disk_manager_builder(
-                DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![path])),
+                DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(paths)),
             );
+        }
+        Ok(Arc::new(runtime.build()?))
+    }
+
+    /// Builds the session.
+    ///
+    /// # Errors
+    /// When the temporary folder cannot be used.
+    pub fn build(self) -> Result<Session> {
+        let runtime = match &self.runtime {
+            Some(runtime) => Arc::clone(runtime),
+            None => self.build_runtime()?,
+        };
+        let mut config = SessionConfig::new()
+            .with_information_schema(true)
+            .with_option_extension(GeoflowOptions::default());
+        if let Some(threads) = self.threads {
+            config = config.with_target_partitions(threads);
+        }
+        if let Some(rows) = self.batch_size {
+            config = config.with_batch_size(rows);
+        }
+        if let Some(builds) = self.builds {
+            config = config.with_extension(Arc::new(builds));
         }
 
         let notices = Notices::default();
-        let runtime = Arc::new(runtime.build()?);
         let footers = runtime.cache_manager.get_file_metadata_cache();
         let mut state = SessionStateBuilder::new()
             .with_config(config)

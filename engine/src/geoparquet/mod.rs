@@ -64,7 +64,7 @@ pub use output_options::{Existing, OUTPUT_OPTIONS, OutputOptions};
 pub use output_path::FileNames;
 pub use part_index::PartIndex;
 pub use prune_filter::BoundsFilter;
-pub use prune_scan::{prune_by_predicate, prune_scan};
+pub use prune_scan::{prune_by_predicate, prune_scan, waits_for_bounds};
 pub use row_groups::{RowGroupSummary, summarize_row_groups};
 pub use schema::label_geometry;
 pub(crate) use sink_plan::labelled_schema;

@@ -65,6 +65,14 @@ pub fn prune_by_predicate(scan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn Execu
     with_source(scan, source)
 }
 
+/// Whether what a scan yields depends on bounds that are not known before the statement runs.
+pub fn waits_for_bounds(scan: &Arc<dyn ExecutionPlan>) -> bool {
+    let exec = scan.downcast_ref::<DataSourceExec>();
+    let config = exec.and_then(|exec| exec.data_source().downcast_ref::<FileScanConfig>());
+    let source = config.and_then(|c| c.file_source().downcast_ref::<PruningSource>());
+    source.is_some_and(PruningSource::waits_for_bounds)
+}
+
 /// A scan of files that does not stop after a number of rows.
 pub(super) fn file_scan(scan: &Arc<dyn ExecutionPlan>) -> Option<&FileScanConfig> {
     let exec = scan.downcast_ref::<DataSourceExec>()?;

@@ -92,6 +92,11 @@ impl PruningSource {
         })
     }
 
+    pub(super) fn waits_for_bounds(&self) -> bool {
+        let mut filters = self.filters.iter();
+        filters.any(|filter| filter.filter.rectangles().is_none())
+    }
+
     /// Names of the table's columns that are read.
     fn columns(&self) -> Vec<String> {
         let columns = self.inner.projection().into_iter().flatten();

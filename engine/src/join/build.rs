@@ -29,7 +29,7 @@ pub(super) struct BuildSide {
     /// All rows, in the order of partitions and batches.
     pub batch: RecordBatch,
     /// One for each condition of the join, in their order.
-    pub indexes: Vec<SpatialIndex>,
+    pub indexes: Vec<Arc<SpatialIndex>>,
     visited: Vec<AtomicU64>,
     probes_left: AtomicUsize,
 }
@@ -118,9 +118,19 @@ impl SpatialIndex {
 }
 
 impl BuildSide {
+    /// The same rows for another run, none of which has a partner yet.
+    pub(super) fn for_run(&self, roles: Roles, probe_partitions: usize) -> Self {
+        Self {
+            batch: self.batch.clone(),
+            indexes: self.indexes.clone(),
+            visited: unvisited(roles, self.batch.num_rows()),
+            probes_left: AtomicUsize::new(probe_partitions),
+        }
+    }
+
     /// Whether no row can satisfy the predicate.
     pub(super) fn is_hopeless(&self) -> bool {
-        self.indexes.iter().all(SpatialIndex::is_hopeless)
+        self.indexes.iter().all(|index| index.is_hopeless())
     }
 
     /// Records that a row has a partner.
@@ -236,37 +246,43 @@ pub(super) fn index(
     collector.metrics.index_size.set(tree_bytes);
     collector.metrics.build_mem_used.set(reservation.size());
 
-    let words = if options.roles.build.needs_matches() {
-        rows.div_ceil(64)
-    } else {
-        0
-    };
     let reservation = Arc::new(reservation.split(reservation.size()));
     let indexes = placed
         .into_iter()
         .zip(geometries)
-        .map(|(placed, (geometries, array))| SpatialIndex {
-            geometries,
-            tree: placed.tree,
-            empties: placed.empties,
-            distances: placed.distances,
-            grid: OnceLock::new(),
-            points_seen: AtomicUsize::new(0),
-            geometry_bytes: array.value_bytes(),
-            array,
-            threads: options.probe_partitions,
-            grid_wanted: options.settings.approximation,
-            grid_share: options.settings.grid_memory_share,
-            reservation: Arc::clone(&reservation),
-            pool: Arc::clone(pool),
+        .map(|(placed, (geometries, array))| {
+            Arc::new(SpatialIndex {
+                geometries,
+                tree: placed.tree,
+                empties: placed.empties,
+                distances: placed.distances,
+                grid: OnceLock::new(),
+                points_seen: AtomicUsize::new(0),
+                geometry_bytes: array.value_bytes(),
+                array,
+                threads: options.probe_partitions,
+                grid_wanted: options.settings.approximation,
+                grid_share: options.settings.grid_memory_share,
+                reservation: Arc::clone(&reservation),
+                pool: Arc::clone(pool),
+            })
         })
         .collect();
     Ok(BuildSide {
         batch,
         indexes,
-        visited: (0..words).map(|_| AtomicU64::new(0)).collect(),
+        visited: unvisited(options.roles, rows),
         probes_left: AtomicUsize::new(options.probe_partitions),
     })
+}
+
+/// A bit for each row, where it matters which have a partner.
+fn unvisited(roles: Roles, rows: usize) -> Vec<AtomicU64> {
+    let words = match roles.build.needs_matches() {
+        true => rows.div_ceil(64),
+        false => 0,
+    };
+    (0..words).map(|_| AtomicU64::new(0)).collect()
 }
 
 /// Where the rows lie that one condition can join.

@@ -31,7 +31,7 @@ use futures::FutureExt;
 use super::any_of::AnyOf;
 use super::bounds;
 use super::build::BuildOptions;
-use super::collect::BuildTask;
+use super::collect::{BuildTask, Built};
 use super::execution::{JoinRun, RunSlot};
 use super::metrics::{BuildMetrics, ProbeMetrics};
 use super::on::{JoinPredicate, SpatialOn};
@@ -39,6 +39,7 @@ use super::output::OutputBuilder;
 use super::probe::Probing;
 use super::residual::Residual;
 use super::roles::{Role, Roles};
+use super::shared_builds::{SharedBuild, SharedBuilds};
 use super::sharing::Sharing;
 use super::source::GeometrySource;
 use super::spill::ProbeInputs;
@@ -73,6 +74,8 @@ pub struct SpatialJoinExec {
     reason: Option<Arc<str>>,
     /// The column of distances behind those of the inputs.
     distance: Option<FieldRef>,
+    /// Where the build side is looked for before it is collected, and kept.
+    shared: Option<SharedBuild>,
 }
 
 impl SpatialJoinExec {
@@ -150,6 +153,7 @@ impl SpatialJoinExec {
             bounds_filter: None,
             reason: None,
             distance,
+            shared: None,
         })
     }
 
@@ -174,6 +178,22 @@ impl SpatialJoinExec {
     pub fn with_reason(mut self, reason: impl Into<Arc<str>>) -> Self {
         self.reason = Some(reason.into());
         self
+    }
+
+    /// Takes the build side from `builds` if it is there under `key`, and else leaves it there once it is
+    /// collected and fits into memory. All joins of one key must have the same build side, row by row. A join
+    /// that is made of this one with other inputs shares nothing.
+    ///
+    /// # Errors
+    /// As [`SpatialJoinExec::try_new`].
+    pub fn with_shared_build(&self, builds: &SharedBuilds, key: Arc<str>) -> Result<Self> {
+        let (left, right) = (Arc::clone(&self.left), Arc::clone(&self.right));
+        let mut join = self.remake(left, right, self.projection.clone())?;
+        join.shared = Some(SharedBuild {
+            builds: builds.clone(),
+            key,
+        });
+        Ok(join)
     }
 
     /// Lets the scan below the probe side leave out what lies far from the build side, once that is
@@ -376,7 +396,7 @@ impl SpatialJoinExec {
             metrics: BuildMetrics::new(&self.metrics, partition),
             context: Arc::clone(context),
         };
-        let build = task.run().map(move |built| {
+        let build = built(task, self.shared.clone()).map(move |built| {
             if let (Some(filter), Ok(built)) = (&filter, &built) {
                 bounds::publish(filter, built, &on, rectangles);
             }
@@ -388,6 +408,28 @@ impl SpatialJoinExec {
         *slot = Some(Arc::clone(&run));
         Ok(run)
     }
+}
+
+/// The build side: as another run has left it, or collected.
+async fn built(task: BuildTask, shared: Option<SharedBuild>) -> Result<Built> {
+    let Some(SharedBuild { builds, key }) = shared else {
+        return task.run().await;
+    };
+    if let Some(there) = builds.get(&key) {
+        let BuildOptions {
+            roles,
+            probe_partitions,
+            ..
+        } = task.options;
+        return Ok(Built::Whole(Arc::new(
+            there.for_run(roles, probe_partitions),
+        )));
+    }
+    let built = task.run().await?;
+    if let Built::Whole(build) = &built {
+        builds.put(&key, build);
+    }
+    Ok(built)
 }
 
 /// The rows that a plan is estimated to yield; zero if nobody knows.
