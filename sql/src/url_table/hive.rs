@@ -5,8 +5,10 @@ use datafusion::datasource::listing::ListingTableUrl;
 use geoflow_engine::Error;
 use object_store::ObjectMeta;
 
+use super::with_nulls::NULL;
+
 /// The partition columns of the files below `root`, from the outermost folder inwards. A column is
-/// `Int64` when every value is a whole number, else text.
+/// `Int64` when every value is a whole number or missing, else text.
 ///
 /// # Errors
 /// [`Error::Data`] when two files stand below different keys, naming both.
@@ -26,7 +28,9 @@ pub(super) fn partition_columns(
             .filter_map(|segment| segment.split_once('='))
             .collect();
         let Some((known, first)) = &mut columns else {
-            let found = pairs.iter().map(|(key, value)| (*key, is_integer(value)));
+            let found = pairs
+                .iter()
+                .map(|(key, value)| (*key, may_be_integer(value)));
             columns = Some((found.collect(), file));
             continue;
         };
@@ -39,7 +43,7 @@ pub(super) fn partition_columns(
             )));
         }
         for ((_, integer), (_, value)) in known.iter_mut().zip(&pairs) {
-            *integer &= is_integer(value);
+            *integer &= may_be_integer(value);
         }
     }
     let columns = columns.map(|(columns, _)| columns).unwrap_or_default();
@@ -56,11 +60,22 @@ pub(super) fn partition_columns(
         .collect())
 }
 
-/// A number as it would be printed: `007` is a text.
-fn is_integer(value: &str) -> bool {
-    value
-        .parse::<i64>()
-        .is_ok_and(|number| number.to_string() == value)
+/// A number as it would be printed, or NULL: `007` is a text.
+fn may_be_integer(value: &str) -> bool {
+    let number = || value.parse::<i64>();
+    value == NULL || number().is_ok_and(|number| number.to_string() == value)
+}
+
+/// Whether a folder on the way from `root` to the file stands for NULL.
+pub(super) fn has_null(root: &ListingTableUrl, file: &ObjectMeta) -> bool {
+    let Some(mut segments) = root.strip_prefix(&file.location) else {
+        return false;
+    };
+    segments.any(|segment| {
+        segment
+            .split_once('=')
+            .is_some_and(|(_, value)| value == NULL)
+    })
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod hive;
 mod location;
 mod missing;
 mod parts;
+mod with_nulls;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -56,6 +57,7 @@ pub(crate) use call::name_calls;
 pub(crate) use create::ParquetTableFactory;
 use formats::{As, Listed};
 use location::{Location, absolute};
+pub use with_nulls::FolderWithNulls;
 
 /// Extensions of Parquet files, the usual one first.
 const PARQUET: [&str; 3] = ["parquet", "geoparquet", "pq"];
@@ -416,6 +418,13 @@ impl Place<'_> {
             .cloned()
             .collect();
         let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
+        if let [url] = urls.as_slice()
+            && files.iter().any(|file| hive::has_null(url, file))
+        {
+            let url = url.clone();
+            let table = FolderWithNulls::try_new(url, format, schema, &partition_columns, files)?;
+            return Ok(Arc::new(table));
+        }
         let options = ListingOptions::new(format)
             .with_file_extension(extension)
             .with_table_partition_cols(partition_columns);
