@@ -35,37 +35,52 @@ fn table(count: usize, sorted: bool) -> Groups {
     }
 }
 
-fn rule() -> PruneRule {
-    let column = |scan| ScanColumn {
-        scan,
-        column: "geometry".into(),
-    };
-    PruneRule {
-        target: column(1),
-        source: column(0),
-        distance: 0.01,
+/// Two tables, the first of which is dealt out, and the second met within a distance.
+struct Tables {
+    scans: [Option<Groups>; 2],
+    set: CutSet,
+    rules: [PruneRule; 1],
+}
+
+impl Tables {
+    fn new(first: Groups, second: Groups) -> Self {
+        let column = |scan| ScanColumn {
+            scan,
+            column: "geometry".into(),
+        };
+        Self {
+            scans: [Some(first), Some(second)],
+            set: CutSet::from([0]),
+            rules: [PruneRule {
+                target: column(1),
+                source: column(0),
+                distance: 0.01,
+            }],
+        }
+    }
+
+    fn cut(&self, count: usize) -> Vec<Fragment> {
+        let cutting = Cutting {
+            scans: &self.scans,
+            set: &self.set,
+            rules: &self.rules,
+            curve: HilbertCurve::over(None),
+        };
+        fragments(&cutting, count)
     }
 }
 
 #[test]
 fn many_row_groups_are_packed_evenly() {
     for sorted in [true, false] {
-        let scans = [Some(table(16_000, sorted)), Some(table(4_000, sorted))];
-        let set = CutSet::from([0]);
-        let rules = [rule()];
-        let cutting = Cutting {
-            scans: &scans,
-            set: &set,
-            rules: &rules,
-            curve: HilbertCurve::over(None),
-        };
-        let found = fragments(&cutting, 200);
+        let tables = Tables::new(table(16_000, sorted), table(4_000, sorted));
+        let found = tables.cut(200);
         let json = serde_json::to_vec(&found).unwrap_or_default();
         assert!(!sha256_hex(&json).is_empty());
 
         assert_eq!(found.len(), 200);
         let rows: u64 = found.iter().map(|fragment| fragment.rows).sum();
-        let all = scans[0]
+        let all = tables.scans[0]
             .as_ref()
             .map_or(0, |g| g.all.iter().map(|g| g.rows).sum());
         assert_eq!(rows, all);
@@ -80,24 +95,14 @@ fn many_row_groups_are_packed_evenly() {
     assert!(peak < 1 << 30, "{peak}");
 }
 
-/// In seconds and within memory, also where nothing is sorted: `cargo test --release --workspace --lib
-/// a_hundred_thousand -- --ignored --nocapture`.
+/// In seconds and within memory, also where nothing is sorted.
 #[test]
-#[ignore = "of interest with optimization alone"]
 #[expect(clippy::print_stdout, reason = "shown with --nocapture")]
 fn a_hundred_thousand_row_groups() {
     for (sorted, count) in [(true, 2_000), (false, 2_000), (true, 100_000)] {
         let started = std::time::Instant::now();
-        let scans = [Some(table(100_000, sorted)), Some(table(100_000, sorted))];
-        let set = CutSet::from([0]);
-        let rules = [rule()];
-        let cutting = Cutting {
-            scans: &scans,
-            set: &set,
-            rules: &rules,
-            curve: HilbertCurve::over(None),
-        };
-        let found = fragments(&cutting, count);
+        let tables = Tables::new(table(100_000, sorted), table(100_000, sorted));
+        let found = tables.cut(count);
         let json = serde_json::to_vec(&found).unwrap();
         let seconds = started.elapsed().as_secs_f64();
         let peak = crate::task::process_memory(None).map_or(0, |(_, peak)| peak);
@@ -115,22 +120,14 @@ fn a_hundred_thousand_row_groups() {
 /// What a fragment reads of the other table holds all that can meet its rows.
 #[test]
 fn what_overlaps_is_read() {
-    let scans = [Some(table(500, true)), Some(table(300, true))];
-    let set = CutSet::from([0]);
-    let rules = [rule()];
-    let cutting = Cutting {
-        scans: &scans,
-        set: &set,
-        rules: &rules,
-        curve: HilbertCurve::over(None),
-    };
+    let tables = Tables::new(table(500, true), table(300, true));
     let bounds = |scan: usize, file: usize, group: u32| {
-        let groups = scans[scan].as_ref().map(|g| &g.bounds["geometry"]);
+        let groups = tables.scans[scan].as_ref().map(|g| &g.bounds["geometry"]);
         groups
             .and_then(|b| b[file * 100 + group as usize])
             .unwrap_or(Bounds::EMPTY)
     };
-    let found = fragments(&cutting, 37);
+    let found = tables.cut(37);
     let mut skipped = 0;
     for fragment in &found {
         let of = |scan: usize| fragment.slices.iter().find(|slice| slice.scan == scan);
