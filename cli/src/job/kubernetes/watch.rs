@@ -47,7 +47,8 @@ impl<'a> Watch<'a> {
         for finding in &progress.waiting {
             let why = format!("{}: {}", finding.cause.title(), finding.explanation);
             if !self.waiting.contains(&why) {
-                self.bar.note(&format!("waiting: {why}\n  {}", finding.remedy));
+                self.bar
+                    .note(&format!("waiting: {why}\n  {}", finding.remedy));
                 self.waiting.push(why);
             }
         }
