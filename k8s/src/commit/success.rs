@@ -91,6 +91,7 @@ fn ours(output: &Folder, plan: &Plan, bytes: &[u8]) -> Result<Success> {
 /// was written, [`Error::Environment`] when the output cannot be written.
 pub async fn commit(job: &JobFolder, plan: &Plan, output: &Folder) -> Result<Success> {
     if let Some(success) = read_success(output, plan).await? {
+        delete_late(output, plan, &success.parts).await?;
         release_own(output, plan).await?;
         return Ok(success);
     }
@@ -139,12 +140,47 @@ async fn release_own(output: &Folder, plan: &Plan) -> Result<()> {
     }
 }
 
-/// Deletes parts of this job that are in no manifest, and checks those that are.
-async fn delete_losers(output: &Folder, plan: &Plan, parts: &[Part]) -> Result<()> {
-    let prefix = match plan.sink.append {
+/// What the names of parts begin with.
+fn part_prefix(plan: &Plan) -> String {
+    match plan.sink.append {
         true => format!("{}-part-", plan.job),
         false => "part-".into(),
+    }
+}
+
+/// Deletes what a task that was killed has written after its job was committed. Others may have added files by then: what
+/// is not named as a part of an attempt is left alone.
+async fn delete_late(output: &Folder, plan: &Plan, parts: &[Part]) -> Result<()> {
+    let prefix = part_prefix(plan);
+    let counted: BTreeSet<&str> = parts.iter().map(|part| part.file.as_str()).collect();
+    for (name, _) in output.list().await? {
+        let of_attempt = file_name(&name)
+            .strip_prefix(&prefix)
+            .is_some_and(is_attempt);
+        if of_attempt && !counted.contains(name.as_str()) {
+            output.delete(&name).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether this is how the name of a part goes on: `<fragment>-<attempt>[-<n>].parquet`.
+fn is_attempt(rest: &str) -> bool {
+    let Some(stem) = rest.strip_suffix(".parquet") else {
+        return false;
     };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let hex = |text: &str| text.len() == 8 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    match stem.split('-').collect::<Vec<_>>().as_slice() {
+        [fragment, attempt] => fragment.split('.').all(digits) && hex(attempt),
+        [fragment, attempt, n] => fragment.split('.').all(digits) && hex(attempt) && digits(n),
+        _ => false,
+    }
+}
+
+/// Deletes parts of this job that are in no manifest, and checks those that are.
+async fn delete_losers(output: &Folder, plan: &Plan, parts: &[Part]) -> Result<()> {
+    let prefix = part_prefix(plan);
     let winners: BTreeSet<&str> = parts.iter().map(|part| part.file.as_str()).collect();
     let mut sizes = BTreeMap::new();
     for (name, meta) in output.list().await? {
@@ -246,4 +282,24 @@ async fn first_geometry(
         }
     }
     Ok((None, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_attempt;
+
+    #[test]
+    fn parts_are_known_by_their_names() {
+        for (name, is) in [
+            ("00003-1a2b3c4d.parquet", true),
+            ("00003.1.2-1a2b3c4d.parquet", true),
+            ("00003-1a2b3c4d-00001.parquet", true),
+            ("0.parquet", false),
+            ("00003-extra.parquet", false),
+            ("00003-1a2b3c4d.csv", false),
+            ("-1a2b3c4d.parquet", false),
+        ] {
+            assert_eq!(is_attempt(name), is, "{name}");
+        }
+    }
 }
