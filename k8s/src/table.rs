@@ -6,6 +6,7 @@
 //!                                                          partition 1: file 0 [4, 5], file 1 [0]
 //! ```
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,12 +15,14 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{ScalarValue, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::listing::{ListingTableUrl, PartitionedFile};
 use datafusion::datasource::physical_plan::parquet::{ParquetAccessPlan, RowGroupAccess};
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -33,6 +36,7 @@ use object_store::path::Path;
 use url::Url;
 
 use crate::plan::{FileSlice, InputFile, RowRange, ScanSlice, TableInput};
+use crate::planner::scan_of;
 
 /// Says which scan of the statement a scan of files is; an extension of its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +49,7 @@ pub(crate) struct PartTable {
     files_schema: TableSchema,
     store: Option<ObjectStoreUrl>,
     files: Vec<PartFile>,
+    statistics: Statistics,
 }
 
 /// A file of the table, as far as it is read.
@@ -55,7 +60,6 @@ struct PartFile {
     of: u32,
     rows: Vec<RowRange>,
     rows_per_group: u64,
-    bytes_per_group: u64,
 }
 
 impl PartTable {
@@ -93,7 +97,6 @@ impl PartTable {
                     of: input.row_groups,
                     rows: slice.map(|slice| slice.rows.clone()).unwrap_or_default(),
                     rows_per_group: input.rows.div_ceil(groups),
-                    bytes_per_group: input.size.div_ceil(groups),
                 });
                 Ok(())
             };
@@ -120,12 +123,36 @@ impl PartTable {
                 }
             }
         }
+        let rows = files.iter().map(|file| file.rows(..)).sum();
         Ok(Self {
+            statistics: estimates(table, &schema, rows),
             schema,
             files_schema,
             store,
             files,
         })
+    }
+
+    /// Says that it holds all of its table, whatever is read of it, and rows enough for so many bytes.
+    #[must_use]
+    pub(crate) fn as_whole(self, table: &TableInput, least: u64) -> Self {
+        let whole = estimates(table, &self.schema, table.rows());
+        let times = least.div_ceil(column_bytes(&whole).max(1)).max(1);
+        let rows = table.rows().saturating_mul(times);
+        Self {
+            statistics: estimates(table, &self.schema, rows),
+            ..self
+        }
+    }
+
+    /// The rows that are read.
+    pub(crate) fn rows(&self) -> u64 {
+        self.files.iter().map(|file| file.rows(..)).sum()
+    }
+
+    /// Bytes of all columns of these rows, before compression.
+    pub(crate) fn bytes(&self) -> u64 {
+        column_bytes(&self.statistics)
     }
 
     /// Consecutive row groups, in as many parts as there are threads.
@@ -159,23 +186,58 @@ impl PartTable {
         }
         groups.into_iter().map(FileGroup::new).collect()
     }
+}
 
-    /// Estimates. Of the columns nothing is said, so that plans do not depend on what a fragment reads.
-    fn statistics(&self) -> Statistics {
-        let rows: u64 = self.files.iter().map(|file| file.rows(..)).sum();
-        let bytes: u64 = self
-            .files
-            .iter()
-            .map(|file| {
-                file.bytes_per_group
-                    .saturating_mul(file.row_groups.len() as u64)
-            })
-            .sum();
-        let mut statistics = Statistics::new_unknown(&self.schema);
-        statistics.num_rows = Precision::Inexact(rows as usize);
-        statistics.total_byte_size = Precision::Inexact(bytes as usize);
-        statistics
+fn column_bytes(statistics: &Statistics) -> u64 {
+    let columns = statistics.column_statistics.iter();
+    let bytes = columns.filter_map(|column| column.byte_size.get_value());
+    bytes.fold(0, |sum: u64, bytes| sum.saturating_add(*bytes as u64))
+}
+
+/// Estimates for so many rows of a table. Of the values of its columns nothing is said, so that plans do not depend on
+/// which rows they are.
+fn estimates(table: &TableInput, schema: &Schema, rows: u64) -> Statistics {
+    let share = |bytes: u64| {
+        let part = rows as f64 / table.rows().max(1) as f64;
+        Precision::Inexact((bytes as f64 * part) as usize)
+    };
+    let mut statistics = Statistics::new_unknown(schema);
+    statistics.num_rows = Precision::Inexact(rows as usize);
+    statistics.total_byte_size = share(table.bytes());
+    let columns = statistics.column_statistics.iter_mut();
+    let bytes = table.column_bytes.iter().zip(schema.fields());
+    for (column, (&bytes, field)) in columns.zip(bytes) {
+        column.byte_size = match field.data_type().primitive_width() {
+            Some(width) => Precision::Inexact((rows as usize).saturating_mul(width)),
+            None => share(bytes),
+        };
     }
+    statistics
+}
+
+/// The same plan, with the rows that some scans yield in place of those that they were planned for: what pays for all
+/// rows of a table may not pay for these.
+pub(crate) fn with_rows(
+    physical: Arc<dyn ExecutionPlan>,
+    rows: &BTreeMap<usize, u64>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let own = |node: Arc<dyn ExecutionPlan>| {
+        let Some((scan, config)) = scan_of(&node) else {
+            return Ok(Transformed::no(node));
+        };
+        let exec = node.downcast_ref::<DataSourceExec>();
+        let (Some(exec), Some(&rows)) = (exec, rows.get(&scan)) else {
+            return Ok(Transformed::no(node));
+        };
+        let mut statistics = config.statistics();
+        statistics.num_rows = Precision::Inexact(rows as usize);
+        let config = FileScanConfigBuilder::from(config.clone())
+            .with_statistics(statistics)
+            .build();
+        let exec = exec.clone().with_data_source(Arc::new(config));
+        Ok(Transformed::yes(Arc::new(exec) as Arc<dyn ExecutionPlan>))
+    };
+    physical.transform_up(own).data()
 }
 
 impl PartFile {
@@ -302,7 +364,7 @@ impl TableProvider for PartTable {
         let source = format.file_source(self.files_schema.clone());
         let config = FileScanConfigBuilder::new(store, source)
             .with_file_groups(groups)
-            .with_statistics(self.statistics())
+            .with_statistics(self.statistics.clone())
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();

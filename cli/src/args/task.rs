@@ -6,12 +6,17 @@ use clap::Args;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TaskArgs {
     /// The plan: plan.json in the folder of a job, a URL or a path
-    #[arg(long, value_name = "URL")]
-    pub(crate) plan: String,
+    #[arg(long, value_name = "URL", required_unless_present = "serve")]
+    pub(crate) plan: Option<String>,
 
     /// Which fragment of the stage, from 0
-    #[arg(long, value_name = "N", env = "JOB_COMPLETION_INDEX")]
-    pub(crate) index: usize,
+    #[arg(
+        long,
+        value_name = "N",
+        env = "JOB_COMPLETION_INDEX",
+        required_unless_present = "serve"
+    )]
+    pub(crate) index: Option<usize>,
 
     /// Which stage of the plan, from 0
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -21,7 +26,7 @@ pub(crate) struct TaskArgs {
     #[arg(long, value_name = "HEX")]
     pub(crate) sha256: Option<String>,
 
-    /// End when standard input is closed: whoever started this is gone
-    #[arg(long, hide = true)]
-    pub(crate) exit_with_stdin: bool,
+    /// Run the tasks that standard input asks for, one after the other, until it is closed
+    #[arg(long, hide = true, conflicts_with = "plan")]
+    pub(crate) serve: bool,
 }

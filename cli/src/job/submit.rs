@@ -115,8 +115,8 @@ pub(super) fn summary(success: &Success, started: Instant) -> String {
     )
 }
 
-/// The memory of each worker, in bytes: of what was asked for, or of what the control group has.
-fn share(settings: &Settings, workers: usize) -> Result<Option<u64>> {
+/// The memory of all workers, in bytes: what was asked for, or what the control group has.
+fn memory(settings: &Settings, workers: usize) -> Result<Option<u64>> {
     let asked = settings.memory_limit.map(|bytes| bytes as u64);
     // Of its group's memory the driver needs some itself.
     let of_group = || {
@@ -137,10 +137,10 @@ fn share(settings: &Settings, workers: usize) -> Result<Option<u64>> {
         ))
         .with_hint("give them more with --memory-limit, or run fewer at once with --workers"));
     }
-    Ok(Some(share))
+    Ok(Some(all))
 }
 
-/// Threads and memory are shared out among the workers.
+/// What the workers share out among them.
 fn options(args: &LocalArgs, settings: &Settings) -> Result<LocalOptions> {
     let workers = match args.workers {
         Some(workers) => workers.get(),
@@ -148,16 +148,15 @@ fn options(args: &LocalArgs, settings: &Settings) -> Result<LocalOptions> {
     };
     let program =
         std::env::current_exe().map_err(|e| from_io("cannot find the program to start", &e))?;
-    let memory = share(settings, workers)?;
     Ok(LocalOptions {
         workers,
         worker: WorkerOptions {
             program,
-            threads: (settings.threads / workers).max(1),
             temp_dir: settings.temp_dir.clone(),
             variables: settings.stores.variables(),
         },
-        memory,
+        threads: settings.threads,
+        memory: memory(settings, workers)?,
         memory_cap: args.memory_cap.map(|bytes| bytes as u64),
         retries: args.retries,
     })

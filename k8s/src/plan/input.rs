@@ -22,6 +22,9 @@ pub struct TableInput {
     /// Names of the columns that stand in the names of folders.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partition_columns: Vec<String>,
+    /// Bytes of each column before compression, in the order of the schema.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub column_bytes: Vec<u64>,
     /// Its files.
     pub files: Vec<InputFile>,
 }
@@ -109,6 +112,7 @@ mod tests {
             reference: "t".into(),
             schema: TableInput::encode_schema(&schema).unwrap(),
             partition_columns: vec![],
+            column_bytes: vec![],
             files: vec![],
         };
         assert_eq!(table.decode_schema().unwrap().as_ref(), &schema);

@@ -34,6 +34,7 @@ fn plan(row_groups: Vec<u32>) -> Plan {
             reference: "trips".into(),
             schema: TableInput::encode_schema(&arrow::datatypes::Schema::empty()).unwrap(),
             partition_columns: vec![],
+            column_bytes: vec![],
             files: vec![file],
         }],
         scans: vec![Some(0)],

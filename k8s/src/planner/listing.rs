@@ -1,17 +1,20 @@
 //! The files of a table, and what their footers say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use arrow::datatypes::Schema;
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
-use datafusion::datasource::listing::{ListingTable, PartitionedFile};
+use datafusion::datasource::listing::{ListingTable, ListingTableUrl, PartitionedFile};
 use datafusion::error::Result;
 use datafusion::execution::SessionState;
 use futures::{StreamExt, TryStreamExt};
 use geoflow_engine::geometry::Bounds;
 use geoflow_engine::geoparquet::{RowGroupSummary, read_footer, summarize_row_groups};
+use geoflow_sql::url_table::FolderWithNulls;
 use object_store::ObjectStore;
+use parquet::file::metadata::ParquetMetaData;
 use url::Url;
 
 use crate::plan::{InputFile, TableInput};
@@ -26,38 +29,72 @@ pub(crate) async fn table_input(
     name: &TableReference,
     table: &Arc<dyn TableProvider>,
 ) -> Result<Option<TableInput>> {
-    let Some(listing) = table.downcast_ref::<ListingTable>() else {
+    let Some(Listed {
+        url,
+        mut files,
+        partition_columns,
+    }) = listed(state, table).await?
+    else {
         return Ok(None);
     };
-    if !is_parquet(listing.options().format.as_ref()) {
-        return Ok(None);
-    }
-    let Some(first) = listing.table_paths().first() else {
-        return Ok(None);
-    };
-    let base: &Url = first.as_ref();
-    let store = state.runtime_env().object_store(first)?;
-    let listed = listing.list_files_for_scan(state, &[], None).await?;
-    let groups = listed.file_groups.into_iter();
-    let mut files: Vec<PartitionedFile> = groups.flat_map(|group| group.into_inner()).collect();
+    let base: &Url = url.as_ref();
+    let store = state.runtime_env().object_store(&url)?;
     files.retain(|file| file.object_meta.size > 0);
     files.sort_by(|a, b| a.object_meta.location.cmp(&b.object_meta.location));
     let reads: Vec<_> = files
         .into_iter()
         .map(|file| input_file(state, &store, base, file))
         .collect();
-    let files: Vec<InputFile> = futures::stream::iter(reads)
-        .buffered(AT_ONCE)
-        .try_collect()
-        .await?;
-    let columns = listing.options().table_partition_cols.iter();
+    let schema = table.schema();
+    let mut files: Vec<InputFile> = vec![];
+    let mut column_bytes = vec![0; schema.fields().len()];
+    let mut read = futures::stream::iter(reads).buffered(AT_ONCE);
+    while let Some((file, footer)) = read.try_next().await? {
+        files.push(file);
+        add_column_bytes(&footer, &schema, &mut column_bytes);
+    }
     Ok(Some(TableInput {
         name: name.to_string(),
         reference: name.to_quoted_string(),
-        schema: TableInput::encode_schema(&table.schema())
+        schema: TableInput::encode_schema(&schema)
             .map_err(|e| geoflow_engine::Error::Statement(e.to_string()))?,
-        partition_columns: columns.map(|(name, _)| name.clone()).collect(),
+        partition_columns,
+        column_bytes,
         files,
+    }))
+}
+
+/// The Parquet files of a table.
+struct Listed {
+    url: ListingTableUrl,
+    files: Vec<PartitionedFile>,
+    partition_columns: Vec<String>,
+}
+
+async fn listed(state: &SessionState, table: &Arc<dyn TableProvider>) -> Result<Option<Listed>> {
+    if let Some(folder) = table.downcast_ref::<FolderWithNulls>() {
+        return Ok(Some(Listed {
+            url: folder.url().clone(),
+            files: folder.files().to_vec(),
+            partition_columns: folder.partition_columns(),
+        }));
+    }
+    let Some(listing) = table.downcast_ref::<ListingTable>() else {
+        return Ok(None);
+    };
+    let Some(first) = listing.table_paths().first() else {
+        return Ok(None);
+    };
+    if !is_parquet(listing.options().format.as_ref()) {
+        return Ok(None);
+    }
+    let found = listing.list_files_for_scan(state, &[], None).await?;
+    let groups = found.file_groups.into_iter();
+    let columns = listing.options().table_partition_cols.iter();
+    Ok(Some(Listed {
+        url: first.clone(),
+        files: groups.flat_map(|group| group.into_inner()).collect(),
+        partition_columns: columns.map(|(name, _)| name.clone()).collect(),
     }))
 }
 
@@ -66,7 +103,7 @@ async fn input_file(
     store: &Arc<dyn ObjectStore>,
     base: &Url,
     file: PartitionedFile,
-) -> Result<InputFile> {
+) -> Result<(InputFile, Arc<ParquetMetaData>)> {
     let meta = &file.object_meta;
     let cache = state.runtime_env().cache_manager.get_file_metadata_cache();
     let footer = read_footer(store, meta, Some(&cache), None).await?;
@@ -74,7 +111,7 @@ async fn input_file(
     url.set_path(&format!("/{}", meta.location).replace('%', "%25"));
     url.set_query(None);
     let values = file.partition_values.iter();
-    Ok(InputFile {
+    let input = InputFile {
         url: url.into(),
         size: meta.size,
         e_tag: meta.e_tag.clone(),
@@ -84,7 +121,26 @@ async fn input_file(
         partition_values: values
             .map(|value| (!value.is_null()).then(|| value.to_string()))
             .collect(),
-    })
+    };
+    Ok((input, footer))
+}
+
+/// Adds what the columns of a file take before compression.
+fn add_column_bytes(footer: &ParquetMetaData, schema: &Schema, bytes: &mut [u64]) {
+    let leaves = footer.row_groups().iter().flat_map(|group| group.columns());
+    let by_name: HashMap<&str, usize> = schema
+        .fields()
+        .iter()
+        .enumerate()
+        .map(|(i, field)| (field.name().as_str(), i))
+        .collect();
+    for leaf in leaves {
+        let root = leaf.column_path().parts().first();
+        let column = root.and_then(|root| by_name.get(root.as_str()));
+        if let Some(bytes) = column.and_then(|&i| bytes.get_mut(i)) {
+            *bytes += leaf.uncompressed_size().max(0) as u64;
+        }
+    }
 }
 
 /// A row group of a table, as the planner weighs it.

@@ -21,7 +21,7 @@ mod split;
 mod statement;
 mod trace;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
@@ -29,10 +29,12 @@ use datafusion::common::TableReference;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SessionState;
+use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 use geoflow_engine::Error;
 use geoflow_engine::geometry::GeometryType;
+use geoflow_engine::join::SharedBuilds;
 use geoflow_engine::tiling::HilbertCurve;
 use geoflow_sql::Session;
 
@@ -42,14 +44,13 @@ pub use report::{Estimate, StageEstimate, TableEstimate};
 pub(crate) use scans::replace;
 pub use split::split_statements;
 pub(crate) use statement::{Place, plan_written, run_setup};
-pub(crate) use trace::scans_of;
+pub(crate) use trace::{scan_of, scans_of};
 
 use crate::plan::{Fragment, PLAN_VERSION, Plan, ScanSlice, Sink, Stage, StageKind, TableInput};
 use crate::session::prepare;
-use crate::table::PartTable;
+use crate::table::{PartTable, with_rows};
 use fragments::{Cutting, whole};
 use listing::Groups;
-use trace::scan_of;
 
 /// Most fragments of a job: the most indices that an Indexed Job may have.
 pub const MOST_FRAGMENTS: usize = 100_000;
@@ -169,7 +170,7 @@ pub async fn plan(session: &Session, request: &JobRequest) -> Result<Planned> {
         cut: vec![],
         stages: vec![],
     };
-    let parts = part_tables(&plan, &[])?;
+    let parts = providers(part_tables(&plan, &[])?);
     let query = replace(written.query, &parts)?;
     let physical = state.create_physical_plan(&query).await?;
     crate::task::check_output(&state, &physical, &plan.sink).await?;
@@ -194,19 +195,20 @@ fn check_count(count: FragmentCount) -> Result<()> {
 }
 
 /// The tables of a plan, whole or as far as slices go, by the scans that read them.
-pub(crate) fn part_tables(
-    plan: &Plan,
-    slices: &[ScanSlice],
-) -> Result<Vec<Option<Arc<dyn TableProvider>>>> {
+pub(crate) fn part_tables(plan: &Plan, slices: &[ScanSlice]) -> Result<Vec<Option<PartTable>>> {
     let part = |(scan, table): (usize, &Option<usize>)| {
         let Some(table) = table.and_then(|table| plan.tables.get(table)) else {
             return Ok(None);
         };
         let slice = slices.iter().find(|slice| slice.scan == scan);
-        let part = PartTable::try_new(table, scan, slice)?;
-        Ok(Some(Arc::new(part) as Arc<dyn TableProvider>))
+        Ok(Some(PartTable::try_new(table, scan, slice)?))
     };
     plan.scans.iter().enumerate().map(part).collect()
+}
+
+fn providers(parts: Vec<Option<PartTable>>) -> Vec<Option<Arc<dyn TableProvider>>> {
+    let provider = |part| Arc::new(part) as Arc<dyn TableProvider>;
+    parts.into_iter().map(|part| part.map(provider)).collect()
 }
 
 async fn stages(
@@ -446,8 +448,45 @@ pub(crate) async fn replan(
             plan.scans.len()
         ))));
     }
-    let query = replace(query, &part_tables(plan, slices)?)?;
-    context.state().create_physical_plan(&query).await
+    let mut parts = part_tables(plan, slices)?;
+    let mut own_rows = BTreeMap::new();
+    if let Some(least) = common_side(context, plan, &parts) {
+        for &scan in &plan.cut {
+            let table = plan.scans.get(scan).copied().flatten();
+            let table = table.and_then(|table| plan.tables.get(table));
+            let part = parts.get_mut(scan).and_then(Option::take);
+            if let (Some(table), Some(part)) = (table, part) {
+                own_rows.insert(scan, part.rows());
+                parts[scan] = Some(part.as_whole(table, least));
+            }
+        }
+    }
+    let query = replace(query, &providers(parts))?;
+    let physical = context.state().create_physical_plan(&query).await?;
+    with_rows(physical, &own_rows)
+}
+
+/// Whether joins of a fragment are to be planned as those of the whole statement are, and then build on the tables that
+/// fragments have in common: where these are sure to fit into memory, else on what is smaller in each. The bytes that a
+/// table which is dealt out counts as, at the least: with joins that leave their build sides to other fragments it is
+/// never what they build on.
+fn common_side(context: &SessionContext, plan: &Plan, parts: &[Option<PartTable>]) -> Option<u64> {
+    let others = (0..)
+        .zip(parts)
+        .filter(|(scan, _)| !plan.cut.contains(scan));
+    let bytes = others.filter_map(|(_, part)| part.as_ref().map(PartTable::bytes));
+    let bytes = bytes.fold(0, u64::saturating_add);
+    if let MemoryLimit::Finite(limit) = context.runtime_env().memory_pool.memory_limit()
+        && bytes > limit as u64 / 2
+    {
+        return None;
+    }
+    let shares = context.state().config().get_extension::<SharedBuilds>();
+    let several = plan.stages.iter().any(|stage| stage.fragments.len() > 1);
+    match shares.is_some() && several {
+        true => Some(bytes.saturating_mul(2)),
+        false => Some(0),
+    }
 }
 
 /// The place where a plan is cut by these scans.

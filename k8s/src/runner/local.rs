@@ -3,7 +3,7 @@
 //! ```text
 //!  stage ── settled by its manifests ──> missing fragments ──> queue
 //!                                                                |
-//!        worker processes, at most so many at once  <────────────┤
+//!        worker processes, at most so many at once  <────────────┤   one task after the other
 //!             |                                                  |
 //!             ├─ 0          manifest is there                    |
 //!             ├─ 75, killed try again, up to a number of times ──┤
@@ -11,7 +11,7 @@
 //!             └─ 64 65 78   the job has failed; it can be resumed
 //! ```
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -21,9 +21,9 @@ use tokio::task::JoinSet;
 
 use super::finer::{cut_finer, record_split};
 use super::heartbeat::{beat, is_cancelled};
-use super::queue::{Pending, pending};
+use super::queue::{Pending, Share, pending};
 pub use super::worker::WorkerOptions;
-use super::worker::{self, WorkerEnd, WorkerExit, WorkerNews};
+use super::worker::{self, Worker, WorkerEnd, WorkerExit, WorkerNews};
 use crate::TaskExit;
 use crate::commit::{Success, commit, settle};
 use crate::job::{Job, JobFolder, RunningTask};
@@ -37,7 +37,9 @@ pub struct LocalOptions {
     pub workers: usize,
     /// How each is started.
     pub worker: WorkerOptions,
-    /// Memory of each, in bytes; `None` without a limit.
+    /// Threads of all together.
+    pub threads: usize,
+    /// Memory of all together, in bytes; `None` without a limit.
     pub memory: Option<u64>,
     /// The most memory that one may get that needed more, in bytes.
     pub memory_cap: Option<u64>,
@@ -106,6 +108,8 @@ pub async fn run(
         runtime,
         options,
         running: BTreeMap::new(),
+        idle: vec![],
+        warned: BTreeSet::new(),
         retries: 0,
     };
     let result = async {
@@ -117,6 +121,7 @@ pub async fn run(
     };
     let result = result.await;
     driver.running.clear();
+    futures::future::join_all(driver.idle.drain(..).map(Worker::close)).await;
     let failure = result.as_ref().err().map(ToString::to_string);
     if let Err(error) = driver.beat(failure).await {
         tracing::warn!("{error}");
@@ -130,6 +135,10 @@ struct Driver<'a> {
     options: &'a LocalOptions,
     /// The last news of every task that runs, by fragment.
     running: BTreeMap<String, (StageKind, Option<WorkerNews>)>,
+    /// Processes whose last task is done.
+    idle: Vec<Worker>,
+    /// What tasks have warned of.
+    warned: BTreeSet<String>,
     retries: u64,
 }
 
@@ -178,10 +187,32 @@ impl Driver<'_> {
                     retryable: false,
                 });
             }
-            let queue = pending(self.job, stage, settled.missing, self.options.memory).await?;
+            let share = self.share(settled.missing.len());
+            let queue = pending(self.job, stage, settled.missing, share).await?;
             self.drain(stage, kind, queue, events).await?;
         }
         Ok(())
+    }
+
+    /// What each of so many tasks may use: no more of them run at once than there are.
+    fn share(&self, tasks: usize) -> Share {
+        let at_once = tasks.clamp(1, self.options.workers.max(1));
+        Share {
+            threads: (self.options.threads / at_once).max(1),
+            memory: self.options.memory.map(|memory| memory / at_once as u64),
+        }
+    }
+
+    /// A process that can run the task, if one is idle. Another goes, so that there are never more than there may be.
+    async fn take_idle(&mut self, task: &Pending, running: usize) -> Option<Worker> {
+        let found = self.idle.iter().position(|worker| worker.suits(task));
+        let found = found.map(|at| self.idle.swap_remove(at));
+        while running + self.idle.len() >= self.options.workers.max(1)
+            && let Some(other) = self.idle.pop()
+        {
+            other.close().await;
+        }
+        found
     }
 
     /// Runs the tasks of a queue, and those that come of them.
@@ -202,8 +233,9 @@ impl Driver<'_> {
                 && let Some(task) = queue.pop_front()
             {
                 self.running.insert(task.fragment.id.clone(), (kind, None));
+                let idle = self.take_idle(&task, workers.len()).await;
                 let worker = self.options.worker.clone();
-                workers.spawn(worker::run(task, stage, kind, worker, tell.clone()));
+                workers.spawn(worker::run(task, stage, worker, idle, tell.clone()));
             }
             if workers.is_empty() {
                 return Ok(());
@@ -220,8 +252,9 @@ impl Driver<'_> {
                     });
                 }
                 Some(ended) = workers.join_next() => {
-                    let ended = ended.map_err(|e| Error::Internal(format!("a worker: {e}")))?;
+                    let mut ended = ended.map_err(|e| Error::Internal(format!("a worker: {e}")))?;
                     self.running.remove(&ended.task.fragment.id);
+                    self.idle.extend(ended.worker.take());
                     self.keep_log(kind, &ended).await;
                     let next = self.after(stage, kind, ended, events).await?;
                     // Those that were cut finer go first: where that does not help, it shows soon.
@@ -267,6 +300,11 @@ impl Driver<'_> {
         };
         let exit = match ended.exit {
             WorkerExit::Code(0) => {
+                for warning in &ended.warnings {
+                    if self.warned.insert(warning.clone()) {
+                        events(Event::Note(format!("warning: {warning}")));
+                    }
+                }
                 events(Event::Done {
                     rows: task.fragment.rows,
                 });
@@ -336,6 +374,13 @@ impl Driver<'_> {
     ) -> Result<Vec<Pending>> {
         let task = ended.task;
         let fragment = task.fragment.id.clone();
+        if ended.used {
+            // Something of the tasks before it may have been left.
+            return Ok(vec![Pending {
+                alone: true,
+                ..task
+            }]);
+        }
         let more = task.memory.and_then(|memory| {
             let cap = self.options.memory_cap.unwrap_or(memory);
             let more = memory.saturating_mul(2).min(cap);
@@ -366,7 +411,11 @@ impl Driver<'_> {
                 retryable: false,
             });
         };
-        let tasks = pending(self.job, stage, finer.clone(), task.memory).await?;
+        let share = Share {
+            threads: task.threads,
+            memory: task.memory,
+        };
+        let tasks = pending(self.job, stage, finer.clone(), share).await?;
         // Where another attempt has done it, or cut it, the next look at the manifests tells.
         if !record_split(self.job, kind, &fragment, finer).await? {
             return Ok(vec![]);
@@ -408,7 +457,7 @@ impl Driver<'_> {
             statistics: TaskStatistics {
                 peak_memory: ended.memory,
                 memory_limit: ended.task.memory,
-                threads: self.options.worker.threads,
+                threads: ended.task.threads,
                 host: host(),
                 ..Default::default()
             },

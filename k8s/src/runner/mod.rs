@@ -8,3 +8,4 @@ mod worker;
 
 pub use finer::{cut_finer, record_split};
 pub use queue::follow_up;
+pub use worker::Order;

@@ -17,10 +17,21 @@ pub(super) struct Pending {
     pub(super) sha256: String,
     /// Its index in that plan.
     pub(super) index: usize,
+    pub(super) threads: usize,
     /// Bytes of memory; `None` without a limit.
     pub(super) memory: Option<u64>,
     /// How often it has failed.
     pub(super) failures: usize,
+    /// Whether it needs a process that has run no other.
+    pub(super) alone: bool,
+}
+
+/// What a task may use.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    pub(super) threads: usize,
+    /// Bytes of memory; `None` without a limit.
+    pub(super) memory: Option<u64>,
 }
 
 /// The tasks for these fragments of a stage. Those that the plan does not have, because they were cut
@@ -32,8 +43,18 @@ pub(super) async fn pending(
     job: &Job,
     stage: usize,
     fragments: Vec<Fragment>,
-    memory: Option<u64>,
+    share: Share,
 ) -> Result<VecDeque<Pending>> {
+    let task = |fragment, index, plan: &str, sha256: &str| Pending {
+        fragment,
+        plan: plan.to_owned(),
+        sha256: sha256.to_owned(),
+        index,
+        threads: share.threads,
+        memory: share.memory,
+        failures: 0,
+        alone: false,
+    };
     let planned = job.plan.stages.get(stage);
     let planned = planned
         .map(|stage| stage.fragments.as_slice())
@@ -47,32 +68,18 @@ pub(super) async fn pending(
         .into_iter()
         .partition(|fragment| index.contains_key(fragment.id.as_str()));
     let folder = job.folder.folder();
+    let plan = folder.object_url(&JobFolder::plan_name(None));
     let mut tasks: VecDeque<Pending> = own
         .into_iter()
-        .map(|fragment| Pending {
-            plan: folder.object_url(&JobFolder::plan_name(None)),
-            sha256: job.record.plan_sha256.clone(),
-            index: index.get(fragment.id.as_str()).copied().unwrap_or(0),
-            memory,
-            failures: 0,
-            fragment,
+        .map(|fragment| {
+            let index = index.get(fragment.id.as_str()).copied().unwrap_or(0);
+            task(fragment, index, &plan, &job.record.plan_sha256)
         })
         .collect();
     if !finer.is_empty() {
         let (plan, sha256) = follow_up(job, stage, &finer).await?;
-        tasks.extend(
-            finer
-                .into_iter()
-                .enumerate()
-                .map(|(index, fragment)| Pending {
-                    plan: plan.clone(),
-                    sha256: sha256.clone(),
-                    index,
-                    memory,
-                    failures: 0,
-                    fragment,
-                }),
-        );
+        let finer = finer.into_iter().enumerate();
+        tasks.extend(finer.map(|(index, fragment)| task(fragment, index, &plan, &sha256)));
     }
     Ok(tasks)
 }

@@ -81,6 +81,8 @@ pub struct TaskStatistics {
     pub row_groups_skipped: u64,
     /// Bytes spilled to disk.
     pub spilled_bytes: u64,
+    /// Geometries that joins have set aside because they are invalid, as `geoflow.on_invalid` says.
+    pub invalid_geometries: u64,
     /// The most memory that the process had, in bytes.
     pub peak_memory: u64,
     /// The memory that it was given, in bytes, if it was limited.

@@ -6,6 +6,7 @@ mod limits;
 mod manifest;
 mod metrics;
 mod run;
+mod share;
 mod sink;
 mod states;
 mod store;

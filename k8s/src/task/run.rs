@@ -17,14 +17,16 @@ use chrono::Utc;
 use datafusion::execution::SessionState;
 use datafusion::physical_plan::ExecutionPlan;
 use geoflow_engine::Error;
+use geoflow_engine::join::SharedBuilds;
 use geoflow_sql::Session;
 use parking_lot::Mutex;
 
 use super::failure::TaskFailure;
 use super::inputs::{check_files, files_read};
-use super::limits::process_memory;
+use super::limits::{forget_peak, process_memory};
 use super::manifest::{AttemptReport, Outcome, Part, TaskManifest, TaskStatistics};
 use super::metrics;
+use super::share::share_builds;
 use super::states::insert_states;
 use super::write::NewFiles;
 use crate::TaskExit;
@@ -66,6 +68,9 @@ struct Inner {
     running: Option<Arc<dyn ExecutionPlan>>,
     written: Option<super::store::RecordingStore>,
 }
+
+/// The same text for every fragment, so that it is said once; how many there were is in the statistics.
+const SET_ASIDE: &str = "invalid geometries were set aside, as geoflow.on_invalid says: the manifests of the job count them";
 
 /// How far a task is.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -149,6 +154,9 @@ pub(crate) fn attempt_id() -> String {
 
 /// Runs a task to its end: the manifest of its fragment is there, its own or that of another attempt.
 ///
+/// A session with [`shared_builds`](geoflow_sql::SessionBuilder::shared_builds) lets tasks of one plan that run in one process
+/// after another read what is the same for all of them once.
+///
 /// # Errors
 /// [`TaskFailure`] with the code to exit with. Nothing that it wrote counts then.
 pub async fn run(
@@ -157,6 +165,7 @@ pub async fn run(
     state: &TaskState,
 ) -> Result<TaskManifest, TaskFailure> {
     let started = Instant::now();
+    forget_peak();
     let registry = &session.context().runtime_env().object_store_registry;
     let (job_folder, plan_name) = locate_plan(registry.as_ref(), &request.plan)?;
     let plan = read_plan(&job_folder, &plan_name, request.sha256.as_deref()).await?;
@@ -169,6 +178,7 @@ pub async fn run(
         kind,
         attempt: attempt_id(),
         job: JobFolder::new(job_folder),
+        sha256: request.sha256.as_deref(),
         state,
     };
     {
@@ -206,6 +216,8 @@ struct Task<'a> {
     kind: StageKind,
     attempt: String,
     job: JobFolder,
+    /// What names the plan, if it was checked.
+    sha256: Option<&'a str>,
     state: &'a TaskState,
 }
 
@@ -249,6 +261,7 @@ impl Task<'_> {
             .await
             .map_err(bad_plan)?;
         let physical = self.own_part(&physical).await?;
+        let physical = self.shared(&context.state(), physical)?;
         let read = files_read(self.plan, slices, &physical);
         check_files(&context.runtime_env(), read).await?;
         {
@@ -283,7 +296,11 @@ impl Task<'_> {
             finish(&mut inner.statistics);
             inner.statistics.clone()
         };
-        self.record(&files, parts, statistics).await
+        let mut warnings = session.take_notices();
+        if statistics.invalid_geometries > 0 {
+            warnings.push(SET_ASIDE.into());
+        }
+        self.record(&files, parts, statistics, warnings).await
     }
 
     /// What this task runs of the whole plan.
@@ -310,6 +327,21 @@ impl Task<'_> {
                 .cloned()
                 .ok_or_else(|| Error::Internal("a cut that leads nowhere".into()).into()),
         }
+    }
+
+    /// The same plan, with what it has in common with other fragments that this process runs.
+    fn shared(
+        &self,
+        state: &SessionState,
+        physical: Arc<dyn ExecutionPlan>,
+    ) -> Result<Arc<dyn ExecutionPlan>, TaskFailure> {
+        let builds = state.config().get_extension::<SharedBuilds>();
+        let (Some(builds), Some(sha256)) = (builds, self.sha256) else {
+            return Ok(physical);
+        };
+        let of = format!("{sha256} {}", self.kind.name());
+        let slices = &self.fragment.slices;
+        share_builds(physical, &of, self.plan, slices, &builds).map_err(bad_plan)
     }
 
     /// What the fragments of the stage before have left.
@@ -374,6 +406,7 @@ impl Task<'_> {
         files: &NewFiles,
         parts: Vec<Part>,
         statistics: TaskStatistics,
+        warnings: Vec<String>,
     ) -> Result<TaskManifest, TaskFailure> {
         let manifest = TaskManifest {
             version: PLAN_VERSION,
@@ -383,7 +416,7 @@ impl Task<'_> {
             attempt: self.attempt.clone(),
             outcome: Outcome::Written(parts),
             statistics: Some(statistics),
-            warnings: vec![],
+            warnings,
         };
         let json = serde_json::to_vec(&manifest).map_err(|e| Error::Internal(e.to_string()))?;
         if let Err(cancelled) = self.check_cancelled().await {

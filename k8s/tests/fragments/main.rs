@@ -6,6 +6,7 @@ use std::path::Path;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use data::{Result, write_tables};
+use geoflow_engine::join::SharedBuilds;
 use geoflow_k8s::commit::{commit, settle};
 use geoflow_k8s::job::{Job, RunnerKind, submit};
 use geoflow_k8s::plan::StageKind;
@@ -18,7 +19,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 /// Statements over `{l}`, `{r}` and `{n}`, and whether they can be cut.
-const STATEMENTS: [(&str, bool); 33] = [
+const STATEMENTS: [(&str, bool); 43] = [
     ("SELECT * FROM {l}", true),
     (
         "SELECT id * 2 AS two, geometry FROM {l} WHERE k > 1 AND id % 3 = 0",
@@ -141,6 +142,43 @@ const STATEMENTS: [(&str, bool); 33] = [
         "SELECT id, row_number() OVER (PARTITION BY k ORDER BY id) AS n FROM {l}",
         true,
     ),
+    (
+        "SELECT r.id AS r FROM {l} l RIGHT SEMI JOIN {r} r ON ST_Contains(r.geometry, l.geometry)",
+        true,
+    ),
+    (
+        "SELECT r.* FROM {l} l RIGHT ANTI JOIN {r} r ON ST_DWithin(l.geometry, r.geometry, 0.5) AND l.k = r.k",
+        true,
+    ),
+    (
+        "SELECT l.id, r.id AS r, ST_Distance(l.geometry, r.geometry) AS d FROM {l} l LEFT JOIN {r} r ON ST_KNN(l.geometry, r.geometry, 3)",
+        true,
+    ),
+    (
+        "SELECT l.id, r.id AS r, s.id AS s FROM {l} l LEFT SEMI JOIN {n} n ON l.k = n.k RIGHT JOIN {r} r ON ST_Within(l.geometry, r.geometry) LEFT JOIN {r} s ON ST_Touches(r.geometry, s.geometry)",
+        false,
+    ),
+    (
+        "SELECT l.id, r.id AS r, n.name FROM {l} l LEFT JOIN {r} r ON ST_Within(l.geometry, r.geometry) LEFT JOIN {n} n ON r.k = n.k WHERE NOT EXISTS (SELECT 1 FROM {r} s WHERE s.k = 1 AND ST_Contains(s.geometry, l.geometry))",
+        true,
+    ),
+    (
+        "SELECT l.id, r.id AS r FROM {l} l LEFT JOIN {r} r ON ST_Within(l.geometry, r.geometry) ORDER BY l.id DESC, r.id NULLS FIRST LIMIT 12 OFFSET 3",
+        true,
+    ),
+    (
+        "SELECT r.k, count(*) FILTER (WHERE l.k > 1) AS n, min(ST_X(l.geometry)) AS x, ST_Extent(l.geometry) AS e FROM {l} l RIGHT JOIN {r} r ON ST_Within(l.geometry, r.geometry) GROUP BY ROLLUP (r.k)",
+        true,
+    ),
+    (
+        "SELECT DISTINCT ON (l.k) l.k, r.id AS r FROM {l} l JOIN {r} r ON ST_Intersects(l.geometry, r.geometry) ORDER BY l.k, r.id DESC",
+        true,
+    ),
+    ("SELECT k FROM {l} EXCEPT SELECT k FROM {r}", true),
+    (
+        "SELECT k, count(*) AS n FROM (SELECT l.k FROM {l} l JOIN {r} r ON ST_Intersects(l.geometry, r.geometry) UNION ALL SELECT k FROM {r}) x GROUP BY k ORDER BY n, k LIMIT 3",
+        true,
+    ),
     ("SELECT id FROM {l} ORDER BY id", true),
 ];
 
@@ -230,21 +268,49 @@ async fn job(sql: &str, dir: &Path, name: &str, fragments: usize) -> Result<(Ses
     Ok((session, job))
 }
 
+/// The sessions of a process that runs several tasks, with little memory or without a limit.
+fn sessions(little: bool) -> Result<SessionBuilder> {
+    let sessions = SessionBuilder::new()
+        .threads(2)
+        .batch_size(64)
+        .shared_builds(SharedBuilds::default());
+    let sessions = match little {
+        true => sessions.memory_limit(8 << 20),
+        false => sessions,
+    };
+    let runtime = sessions.build_runtime()?;
+    Ok(sessions.runtime(runtime))
+}
+
 async fn task(plan: &str, stage: usize, index: usize) -> Result<()> {
+    task_of(session()?, plan, None, stage, index).await
+}
+
+async fn task_of(
+    session: Session,
+    plan: &str,
+    sha256: Option<&str>,
+    stage: usize,
+    index: usize,
+) -> Result<()> {
     let request = TaskRequest {
         plan: plan.to_owned(),
-        sha256: None,
+        sha256: sha256.map(str::to_owned),
         stage,
         index,
         threads: 2,
         memory_limit: None,
     };
-    run(&request, &session()?, &TaskState::default()).await?;
+    run(&request, &session, &TaskState::default()).await?;
     Ok(())
 }
 
-/// Runs every fragment, some twice, some cut finer first; then commits.
+/// Runs every fragment, some twice, some cut finer first, each by itself or one after the other in a process that
+/// reads once what they have in common; then commits.
 async fn run_all(session: &Session, job: &Job, rng: &mut StdRng) -> Result<()> {
+    let process = sessions(rng.random_bool(0.3))?;
+    let alone = rng.random_bool(0.3);
+    let sha256 = Some(job.record.plan_sha256.as_str());
     let url = job.folder.folder().object_url("plan.json");
     let runtime = session.context().runtime_env();
     for (stage, planned) in job.plan.stages.iter().enumerate() {
@@ -260,7 +326,11 @@ async fn run_all(session: &Session, job: &Job, rng: &mut StdRng) -> Result<()> {
                 }
             }
             for _ in 0..rng.random_range(1..=2) {
-                task(&url, stage, index).await?;
+                let session = match alone {
+                    true => crate::session()?,
+                    false => process.clone().build()?,
+                };
+                task_of(session, &url, sha256, stage, index).await?;
             }
         }
         let manifests = job.folder.manifests().await?;
@@ -272,8 +342,14 @@ async fn run_all(session: &Session, job: &Job, rng: &mut StdRng) -> Result<()> {
     }
     let output = job.output(runtime.object_store_registry.as_ref())?;
     let success = commit(&job.folder, &job.plan, &output).await?;
-    // Done again, it changes nothing.
+    // Done again, it changes nothing, but for what a task has left that was killed late.
+    let late = match job.plan.sink.append {
+        true => format!("{}-part-00000-0badcafe.parquet", job.plan.job),
+        false => "part-00000-0badcafe.parquet".to_owned(),
+    };
+    output.put(&late, "PAR1").await?;
     assert_eq!(commit(&job.folder, &job.plan, &output).await?, success);
+    assert!(output.get(&late).await?.is_none());
     Ok(())
 }
 
@@ -463,7 +539,7 @@ async fn partitions_are_folders() -> Result<()> {
     let dir = tempfile::tempdir()?;
     write_tables(dir.path(), &mut rng).await?;
     // Values that a name of a folder cannot hold as they are.
-    let query = "SELECT l.id, l.geometry, r.id AS r, CASE l.k WHEN 0 THEN 'a/b=c %' WHEN 1 THEN 'Ä' ELSE 'k' || l.k END AS kind \
+    let query = "SELECT l.id, l.geometry, r.id AS r, CASE l.k WHEN 0 THEN 'a/b=c %' WHEN 1 THEN 'Ä' WHEN 3 THEN NULL ELSE 'k' || l.k END AS kind \
                  FROM {l} l LEFT JOIN {r} r ON ST_Within(l.geometry, r.geometry)";
     let expected = rows(&fill(
         &format!("SELECT id, r, kind FROM ({query})"),
@@ -509,6 +585,46 @@ async fn partitions_are_folders() -> Result<()> {
                 .iter()
                 .all(|part| part["bounds"].is_array() || part["rows"] == 0 || fragments > 1)
         );
+    }
+    Ok(())
+}
+
+/// What has no value in the name of a folder is NULL, be it a number or a text, to queries and to jobs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_may_stand_for_null() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    write_tables(dir.path(), &mut StdRng::seed_from_u64(3)).await?;
+    let table = dir.path().join("table");
+    let query = fill(
+        "SELECT id, CASE WHEN k < 3 THEN k END AS number, CASE k WHEN 1 THEN 'one' WHEN 4 THEN 'four' END AS word FROM {l}",
+        dir.path(),
+    );
+    let copy = format!(
+        "COPY ({query}) TO '{}/' STORED AS PARQUET PARTITIONED BY (number, word)",
+        table.display()
+    );
+    session()?.sql(&copy).await?.collect().await?;
+    for (at, condition) in [
+        "true",
+        "word IS NULL",
+        "number > 0",
+        "number IS NULL AND word = 'four'",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let expected = rows(&format!("SELECT * FROM ({query}) WHERE {condition}")).await?;
+        assert!(!expected.is_empty(), "{condition}");
+        let read = |table: &Path| {
+            let table = table.display();
+            format!("SELECT id, number, word FROM '{table}' WHERE {condition}")
+        };
+        assert_same(&rows(&read(&table)).await?, &expected, condition);
+        let name = format!("n{at}");
+        let (session, job) = job(&read(&table), dir.path(), &name, 3).await?;
+        run_all(&session, &job, &mut StdRng::seed_from_u64(4)).await?;
+        let written = dir.path().join(&name);
+        assert_same(&rows(&read(&written)).await?, &expected, condition);
     }
     Ok(())
 }
