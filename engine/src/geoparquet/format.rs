@@ -340,7 +340,10 @@ impl FileFormat for GeoParquetFormat {
         order_requirements: Option<LexRequirement>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let parquet = self.inner.downcast_ref::<ParquetFormat>();
-        let ours = !self.output.is_default() || !geometry_columns(&input.schema())?.is_empty();
+        // Of folders that stand for NULL DataFusion's writer makes others, of zero and of the empty text.
+        let ours = !self.output.is_default()
+            || !conf.table_partition_cols.is_empty()
+            || !geometry_columns(&input.schema())?.is_empty();
         if let Some(parquet) = parquet.filter(|_| ours) {
             let options = parquet.options();
             return write_plan(input, &conf, options, &self.output, order_requirements);

@@ -275,7 +275,7 @@ fn sessions(little: bool) -> Result<SessionBuilder> {
         .batch_size(64)
         .shared_builds(SharedBuilds::default());
     let sessions = match little {
-        true => sessions.memory_limit(8 << 20),
+        true => sessions.memory_limit(64 << 20),
         false => sessions,
     };
     let runtime = sessions.build_runtime()?;
