@@ -12,8 +12,12 @@ use geoflow_engine::geoparquet::GeoParquetFormat;
 use geoflow_sql::Session;
 
 /// Rules that would hide where a plan can be cut: answers from the statistics of a table that a task has
-/// only a part of, and aggregates whose partial states are not to be seen.
-const UNWANTED: [&str; 2] = ["aggregate_statistics", "combine_partial_final_agg"];
+/// only a part of, aggregates whose partial states are not to be seen, and sorts that know no partitions.
+const UNWANTED: [&str; 3] = [
+    "aggregate_statistics",
+    "combine_partial_final_agg",
+    "parallel_sort",
+];
 
 /// A partial state exists only where a plan has more than one partition.
 const LEAST_PARTITIONS: usize = 2;
