@@ -38,24 +38,29 @@ pub(super) fn type_name(ty: u8, has_z: bool, has_m: bool) -> Option<String> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn write_wkb(geometry: &Geometry<'_>, ty: u8, out: &mut Vec<u8>) -> Result<(), String> {
+pub(super) fn write_wkb(
+    geometry: &Geometry<'_>,
+    (ty, empty): (u8, Dimensions),
+    out: &mut Vec<u8>,
+) -> Result<(), String> {
     let ty = match GeometryType(ty) {
         GeometryType::Unknown => geometry.type_(),
         ty => ty,
     };
-    write(geometry, kind(ty)?, 0, out)
+    write(geometry, kind(ty)?, empty, 0, out)
 }
 
 fn write(
     geometry: &Geometry<'_>,
     kind: WkbKind,
+    empty: Dimensions,
     depth: usize,
     out: &mut Vec<u8>,
 ) -> Result<(), String> {
     if depth > MAX_DEPTH {
         return Err(format!("geometries are nested deeper than {MAX_DEPTH}"));
     }
-    let points = Points::new(geometry)?;
+    let points = Points::new(geometry, empty)?;
     let dimensions = points.dimensions;
     let start = out.len();
     write_header(kind, dimensions, out);
@@ -89,7 +94,7 @@ fn write(
             let parts = geometry.parts();
             // Dimensions are those of the parts, as the whole has no coordinates.
             let part_dimensions = match parts.iter().flatten().next() {
-                Some(part) => deep_dimensions(&part, 0),
+                Some(part) => deep_dimensions(&part, empty, 0),
                 None => dimensions,
             };
             out.truncate(start);
@@ -100,20 +105,28 @@ fn write(
                     WkbKind::MultiPolygon => WkbKind::Polygon,
                     _ => self::kind(part.type_())?,
                 };
-                write(&part, kind, depth + 1, out)?;
+                write(&part, kind, empty, depth + 1, out)?;
             }
         }
     }
     Ok(())
 }
 
-fn deep_dimensions(geometry: &Geometry<'_>, depth: usize) -> Dimensions {
+fn deep_dimensions(geometry: &Geometry<'_>, empty: Dimensions, depth: usize) -> Dimensions {
     match geometry.parts().iter().flatten().next() {
-        Some(part) if depth < MAX_DEPTH => deep_dimensions(&part, depth + 1),
-        _ => Dimensions {
+        Some(part) if depth < MAX_DEPTH => deep_dimensions(&part, empty, depth + 1),
+        _ => dimensions(geometry, empty),
+    }
+}
+
+/// The dimensions of a geometry by its own coordinates; those of the file, `empty`, where it has none.
+fn dimensions(geometry: &Geometry<'_>, empty: Dimensions) -> Dimensions {
+    match geometry.xy().is_some_and(|xy| !xy.is_empty()) {
+        true => Dimensions {
             z: geometry.z().is_some_and(|z| !z.is_empty()),
             m: geometry.m().is_some_and(|m| !m.is_empty()),
         },
+        false => empty,
     }
 }
 
@@ -127,7 +140,7 @@ struct Points<'a> {
 }
 
 impl<'a> Points<'a> {
-    fn new(geometry: &Geometry<'a>) -> Result<Self, String> {
+    fn new(geometry: &Geometry<'a>, empty: Dimensions) -> Result<Self, String> {
         let xy = geometry.xy().map_or(&[][..], |v| v.bytes());
         let z = geometry.z().map_or(&[][..], |v| v.bytes());
         let m = geometry.m().map_or(&[][..], |v| v.bytes());
@@ -141,10 +154,7 @@ impl<'a> Points<'a> {
             xy,
             z,
             m,
-            dimensions: Dimensions {
-                z: !z.is_empty(),
-                m: !m.is_empty(),
-            },
+            dimensions: dimensions(geometry, empty),
         })
     }
 

@@ -14,6 +14,7 @@ use super::{geometry, index, properties};
 use crate::formats::columns::{Column, Rows, unique_name};
 use crate::formats::files::cannot_read;
 use crate::formats::source::{FeatureSource, Request};
+use crate::geometry::wkb_writer::Dimensions;
 use crate::geometry::{Bounds, GeometryType};
 use crate::{Error, Result};
 
@@ -187,7 +188,11 @@ impl FeatureSource for FlatGeobuf {
                 && let Some(Column::Bytes(builder)) = rows.columns.get_mut(column)
             {
                 wkb.clear();
-                geometry::write_wkb(&geometry, header.geometry_type, &mut wkb)
+                let empty = Dimensions {
+                    z: header.has_z,
+                    m: header.has_m,
+                };
+                geometry::write_wkb(&geometry, (header.geometry_type, empty), &mut wkb)
                     .map_err(|what| self.wrong(number, &what))?;
                 builder.append_value(&wkb);
             }
