@@ -135,7 +135,7 @@ impl PartTable {
 
     /// Says that it holds all of its table, whatever is read of it, and rows enough for so many bytes.
     #[must_use]
-    pub(crate) fn as_whole(self, table: &TableInput, least: u64) -> Self {
+    pub(crate) fn with_whole_size(self, table: &TableInput, least: u64) -> Self {
         let whole = estimates(table, &self.schema, table.rows());
         let times = least.div_ceil(column_bytes(&whole).max(1)).max(1);
         let rows = table.rows().saturating_mul(times);

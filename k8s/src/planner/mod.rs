@@ -457,7 +457,7 @@ pub(crate) async fn replan(
             let part = parts.get_mut(scan).and_then(Option::take);
             if let (Some(table), Some(part)) = (table, part) {
                 own_rows.insert(scan, part.rows());
-                parts[scan] = Some(part.as_whole(table, least));
+                parts[scan] = Some(part.with_whole_size(table, least));
             }
         }
     }
