@@ -10,7 +10,9 @@ use datafusion::common::{ColumnStatistics, JoinSide, JoinType, Statistics, proje
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExprRef};
+use datafusion::physical_expr::{
+    Distribution, EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalExprRef,
+};
 use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
 };
@@ -23,8 +25,8 @@ use datafusion::physical_plan::projection::{
 };
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning,
-    PlanProperties, SendableRecordBatchStream,
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties,
+    InputDistributionRequirements, Partitioning, PlanProperties, SendableRecordBatchStream,
 };
 use futures::FutureExt;
 
@@ -74,6 +76,8 @@ pub struct SpatialJoinExec {
     reason: Option<Arc<str>>,
     /// The column of distances behind those of the inputs.
     distance: Option<FieldRef>,
+    /// The order in which rows of the build side are collected.
+    build_order: Option<LexOrdering>,
     /// Where the build side is looked for before it is collected, and kept.
     shared: Option<SharedBuild>,
 }
@@ -153,6 +157,7 @@ impl SpatialJoinExec {
             bounds_filter: None,
             reason: None,
             distance,
+            build_order: None,
             shared: None,
         })
     }
@@ -171,6 +176,14 @@ impl SpatialJoinExec {
         }
         self.distance = Some(field);
         self.remake(Arc::clone(&self.left), Arc::clone(&self.right), None)
+    }
+
+    /// Collects the build side in this order, over its columns: of rows at the same distance,
+    /// [`JoinPredicate::Nearest`] takes the first.
+    #[must_use]
+    pub fn with_build_order(mut self, order: LexOrdering) -> Self {
+        self.build_order = Some(order);
+        self
     }
 
     /// Says, for those who read the plan, why the index finds the pairs and not a hash table.
@@ -316,6 +329,7 @@ impl SpatialJoinExec {
         )?;
         join.bounds_filter = self.bounds_filter.clone();
         join.reason = self.reason.clone();
+        join.build_order = self.build_order.clone();
         Ok(join)
     }
 
@@ -464,6 +478,9 @@ impl DisplayAs for SpatialJoinExec {
         if let Some(filter) = &self.filter {
             write!(f, ", filter={filter}")?;
         }
+        if let Some(order) = &self.build_order {
+            write!(f, ", ties=[{order}]")?;
+        }
         if let Some(distance) = &self.distance {
             write!(f, ", distance={}", distance.name())?;
         }
@@ -493,6 +510,24 @@ impl ExecutionPlan for SpatialJoinExec {
 
     fn maintains_input_order(&self) -> Vec<bool> {
         vec![false, false]
+    }
+
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        let of = |side| match &self.build_order {
+            Some(_) if side == self.build_side => Distribution::SinglePartition,
+            _ => Distribution::UnspecifiedDistribution,
+        };
+        InputDistributionRequirements::new(vec![of(JoinSide::Left), of(JoinSide::Right)])
+    }
+
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        let of = |side| {
+            let order = self.build_order.clone();
+            order
+                .filter(|_| side == self.build_side)
+                .map(OrderingRequirements::from)
+        };
+        vec![of(JoinSide::Left), of(JoinSide::Right)]
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {

@@ -13,7 +13,7 @@
 //! it cannot do through a limit; so this comes before its rules.
 //!
 //! What is asked of the subquery, from the top: projections and aliases, one limit, one order by
-//! distance, and below them a plan whose only references to outer rows are limits of that very
+//! distance, then by columns of `b` if at all, and below them a plan whose only references to outer rows are limits of that very
 //! distance: those hold for a first part of the ordered rows, so it does not matter whether they
 //! are applied before or after the nearest are taken. A row whose distance is NULL is no
 //! neighbour here.
@@ -25,7 +25,7 @@ use datafusion::common::{Column, DFSchema, JoinType, ScalarValue, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction};
 use datafusion::logical_expr::{
-    Expr, Extension, Filter, Join, LogicalPlan, LogicalPlanBuilder, Operator, Projection,
+    Expr, Extension, Filter, Join, LogicalPlan, LogicalPlanBuilder, Operator, Projection, SortExpr,
     build_join_schema, col, lit, when,
 };
 
@@ -54,7 +54,7 @@ pub(super) fn nearest_of_lateral(join: &Join) -> Result<Option<LogicalPlan>> {
         Some(nearest) => nearest.plan(join).map(Some),
         None if orders_by_distance(&join.right)? => plan_err!(
             "this LATERAL subquery is more than a search for nearest rows, and cannot be planned: it may \
-             be SELECT ... FROM b WHERE <conditions on b> ORDER BY ST_Distance(a.geom, b.geom) LIMIT k. \
+             be SELECT ... FROM b WHERE <conditions on b> ORDER BY ST_Distance(a.geom, b.geom)[, <columns of b>] LIMIT k. \
              Otherwise write the join as FROM a JOIN b ON ST_KNN(a.geom, b.geom, k)"
         ),
         None => Ok(None),
@@ -70,6 +70,8 @@ struct Resolved {
     /// Conditions that refer to outer rows.
     conditions: Vec<Expr>,
     order: Option<Expr>,
+    /// What decides between rows of one distance.
+    ties: Vec<SortExpr>,
     k: Option<usize>,
 }
 
@@ -82,6 +84,7 @@ fn resolve(plan: &LogicalPlan) -> Result<Option<Resolved>> {
             outputs: outputs.collect(),
             conditions: vec![],
             order: None,
+            ties: vec![],
             k: None,
         }));
     }
@@ -116,13 +119,17 @@ fn resolve(plan: &LogicalPlan) -> Result<Option<Resolved>> {
             }
         }
         LogicalPlan::Sort(sort) if below.order.is_none() && below.k.is_none() => {
-            let ([by], None) = (&sort.expr[..], sort.fetch) else {
+            let ([by, ties @ ..], None) = (&sort.expr[..], sort.fetch) else {
                 return Ok(None);
             };
             if !by.asc {
                 return Ok(None);
             }
             below.order = Some(below.expand(&by.expr, schema)?);
+            below.ties = ties
+                .iter()
+                .map(|tie| Ok(tie.with_expr(below.expand(&tie.expr, schema)?)))
+                .collect::<Result<_>>()?;
         }
         LogicalPlan::Limit(limit) if below.order.is_some() && below.k.is_none() => {
             let number = |expr: &Option<Box<Expr>>| match expr.as_deref() {
@@ -208,6 +215,7 @@ impl Resolved {
         for expr in self
             .order
             .iter_mut()
+            .chain(self.ties.iter_mut().map(|tie| &mut tie.expr))
             .chain(&mut self.conditions)
             .chain(&mut self.outputs)
         {
@@ -233,6 +241,8 @@ struct Nearest {
     right_geometry: Expr,
     /// Conditions on the distance.
     limits: Vec<Expr>,
+    /// What decides between rows of one distance.
+    ties: Vec<SortExpr>,
     k: usize,
 }
 
@@ -253,7 +263,8 @@ impl Nearest {
                 ((x == a && y == b) || (x == b && y == a)) && limit.column_refs().is_empty()
             })
         };
-        if !found.conditions.iter().all(limits_distance) {
+        let of_outer = |tie: &SortExpr| tie.expr.contains_outer();
+        if !found.conditions.iter().all(limits_distance) || found.ties.iter().any(of_outer) {
             return None;
         }
         let of_left = |expr: &Expr| to_left(expr, left);
@@ -267,6 +278,7 @@ impl Nearest {
                 .collect::<Option<_>>()?,
             outputs: found.outputs.iter().map(of_left).collect::<Option<_>>()?,
             base: found.base,
+            ties: found.ties,
             k,
         })
     }
@@ -287,6 +299,7 @@ impl Nearest {
             right_geometry: self.right_geometry,
             k: self.k,
             residual,
+            ties: self.ties,
             join_type: join.join_type,
             distance: None,
             schema: Arc::new(schema),

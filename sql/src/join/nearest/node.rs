@@ -7,7 +7,9 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, JoinType, plan_err};
 use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore, build_join_schema};
+use datafusion::logical_expr::{
+    Expr, LogicalPlan, SortExpr, UserDefinedLogicalNodeCore, build_join_schema,
+};
 
 /// `left JOIN right ON ST_KNN(left_geometry, right_geometry, k) AND residual`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -19,6 +21,8 @@ pub(super) struct NearestJoinNode {
     pub k: usize,
     /// What must hold of a row and one of its nearest, beside.
     pub residual: Option<Expr>,
+    /// Which of the right rows at one distance come first; those that this does not tell apart come in their own order.
+    pub ties: Vec<SortExpr>,
     /// Inner or left.
     pub join_type: JoinType,
     /// The column of distances behind those of the inputs, if one is put out.
@@ -106,6 +110,7 @@ impl UserDefinedLogicalNodeCore for NearestJoinNode {
     fn expressions(&self) -> Vec<Expr> {
         [self.left_geometry.clone(), self.right_geometry.clone()]
             .into_iter()
+            .chain(self.ties.iter().map(|tie| tie.expr.clone()))
             .chain(self.residual.clone())
             .collect()
     }
@@ -117,6 +122,10 @@ impl UserDefinedLogicalNodeCore for NearestJoinNode {
             "NearestJoin: {} on ST_KNN({left}, {right}, {})",
             self.join_type, self.k
         )?;
+        if !self.ties.is_empty() {
+            let ties: Vec<String> = self.ties.iter().map(SortExpr::to_string).collect();
+            write!(f, ", ties=[{}]", ties.join(", "))?;
+        }
         if let Some(residual) = &self.residual {
             write!(f, ", filter={residual}")?;
         }
@@ -134,7 +143,10 @@ impl UserDefinedLogicalNodeCore for NearestJoinNode {
             return plan_err!("NearestJoin has two inputs and two geometries");
         };
         let schema = schema(&left, &right, self.join_type, self.distance.as_ref())?;
+        let ties = exprs.by_ref().zip(&self.ties);
+        let ties = ties.map(|(expr, tie)| tie.with_expr(expr)).collect();
         Ok(Self {
+            ties,
             left: Arc::new(left),
             right: Arc::new(right),
             left_geometry,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::compute::SortOptions;
 use arrow::datatypes::Schema;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
@@ -11,6 +12,7 @@ use datafusion::error::Result;
 use datafusion::execution::context::QueryPlanner;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNode};
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
@@ -79,6 +81,17 @@ impl ExtensionPlanner for NearestJoinPlanner {
             JoinSide::Right,
             None,
         )?;
+        let ties = node.ties.iter().map(|tie| {
+            let options = SortOptions {
+                descending: !tie.asc,
+                nulls_first: tie.nulls_first,
+            };
+            let by = expr(&tie.expr, node.right.schema())?;
+            Ok(PhysicalSortExpr::new(by, options))
+        });
+        if let Some(ties) = LexOrdering::new(ties.collect::<Result<Vec<_>>>()?) {
+            join = join.with_build_order(ties);
+        }
         if let Some(distance) = node.distance_field() {
             join = join.with_distances(distance)?;
         }

@@ -121,6 +121,7 @@ fn nearest_join(join: Join) -> Result<NearestJoinNode> {
         right_geometry,
         k,
         residual: conjunction(residual),
+        ties: vec![],
         join_type: join.join_type,
         distance: None,
         schema: join.schema,
