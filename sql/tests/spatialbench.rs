@@ -1,5 +1,5 @@
 //! SpatialBench's queries as they are written for other engines, over rows enough for an answer
-//! to each: SedonaDB's unchanged, DuckDB's but for the names of functions. Engines agree.
+//! to each. Engines agree.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::path::PathBuf;
