@@ -68,6 +68,21 @@ impl Error {
         }
     }
 
+    /// The same error in other words: `reword` is given what the user reads of the statement, the data and the
+    /// surroundings. Errors of a row, and bugs, pass unchanged.
+    pub(crate) fn reworded(self, reword: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Error::Statement(text) => Error::Statement(reword(text)),
+            Error::Data(text) => Error::Data(reword(text)),
+            Error::Crs(text) => Error::Crs(reword(text)),
+            Error::Environment { message, retryable } => Error::Environment {
+                message: reword(message),
+                retryable,
+            },
+            other => other,
+        }
+    }
+
     /// Names the column of a geometry error; other errors pass unchanged.
     pub fn in_column(self, column: &str) -> Self {
         match self {

@@ -124,17 +124,7 @@ struct Place {
 impl Place {
     /// An error that names the object.
     fn named(&self, error: Error) -> Error {
-        let named = |text: String| text.replace(&self.local, &self.shown);
-        match error {
-            Error::Statement(text) => Error::Statement(named(text)),
-            Error::Data(text) => Error::Data(named(text)),
-            Error::Crs(text) => Error::Crs(named(text)),
-            Error::Environment { message, retryable } => Error::Environment {
-                message: named(message),
-                retryable,
-            },
-            other => other,
-        }
+        error.reworded(|text| text.replace(&self.local, &self.shown))
     }
 }
 

@@ -85,19 +85,8 @@ impl StagedFile {
 
     /// The same error, of the file that is going to be.
     pub fn named(&self, error: Error) -> Error {
-        let (own, target) = (self.path(), &self.target);
-        let named =
-            |text: String| text.replace(&own.display().to_string(), &target.display().to_string());
-        match error {
-            Error::Statement(text) => Error::Statement(named(text)),
-            Error::Data(text) => Error::Data(named(text)),
-            Error::Crs(text) => Error::Crs(named(text)),
-            Error::Environment { message, retryable } => Error::Environment {
-                message: named(message),
-                retryable,
-            },
-            other => other,
-        }
+        let own = self.path().display().to_string();
+        error.reworded(|text| text.replace(&own, &self.target.display().to_string()))
     }
 
     /// Where it is going to be.
