@@ -111,7 +111,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 const LINE: Parameter = parameter("line", Kind::Geometry);
 
 /// The line of a row.
-fn line(call: &Call<'_>, geometry: &GeometryArg, row: usize) -> Result<Tree, Error> {
+pub(super) fn line_of(call: &Call<'_>, geometry: &GeometryArg, row: usize) -> Result<Tree, Error> {
     let line = tree(geometry, row)?;
     match line.kind {
         WkbKind::LineString => Ok(line),
@@ -164,7 +164,7 @@ fn at(coords: &[Ordinates], distance: f64) -> Option<Ordinates> {
 fn interpolate_point(call: &Call<'_>) -> Result<ArrayRef> {
     let (geometry, share) = (call.geometry(0)?, call.number(1)?);
     call.binaries(|row, out| {
-        let line = line(call, geometry, row)?;
+        let line = line_of(call, geometry, row)?;
         let share = fraction(call, row, share(row))?;
         match at(line.coords(), share * total(line.coords())) {
             Some(point) => Tree::point(point, line.dimensions),
@@ -185,7 +185,7 @@ fn interpolate_points(call: &Call<'_>) -> Result<ArrayRef> {
         _ => None,
     };
     call.binaries(|row, out| {
-        let line = line(call, geometry, row)?;
+        let line = line_of(call, geometry, row)?;
         let share = fraction(call, row, share(row))?;
         let repeat = repeat.as_ref().is_none_or(|repeat| repeat(row)) && share > 0.0;
         let n = match repeat {
@@ -213,7 +213,7 @@ fn interpolate_points(call: &Call<'_>) -> Result<ArrayRef> {
 fn substring(call: &Call<'_>) -> Result<ArrayRef> {
     let (geometry, from, to) = (call.geometry(0)?, call.number(1)?, call.number(2)?);
     call.binaries(|row, out| {
-        let line = line(call, geometry, row)?;
+        let line = line_of(call, geometry, row)?;
         let (from, to) = (
             fraction(call, row, from(row))?,
             fraction(call, row, to(row))?,
@@ -248,7 +248,7 @@ fn substring(call: &Call<'_>) -> Result<ArrayRef> {
 fn locate_point(call: &Call<'_>) -> Result<ArrayRef> {
     let (geometry, point) = (call.geometry(0)?, call.geometry(1)?);
     call.numbers(|row| {
-        let line = line(call, geometry, row)?;
+        let line = line_of(call, geometry, row)?;
         let place = tree(point, row)?;
         let p = match (place.kind, place.coords()) {
             (WkbKind::Point, [p]) => *p,

@@ -12,6 +12,7 @@ use super::call::Call;
 use super::definition::{
     CrsRule, Evaluate::Scalar, Function, GEOM, Kind, Parameter, Returns, parameter,
 };
+use super::linear::line_of;
 use super::trees::{derive, tree};
 
 const LINE: Parameter = parameter("line", Kind::Geometry);
@@ -131,17 +132,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
         evaluate: Scalar(flag),
     },
 ];
-
-fn line_of(call: &Call<'_>, geometry: &GeometryArg, row: usize) -> Result<Tree, Error> {
-    let line = tree(geometry, row)?;
-    match line.kind {
-        WkbKind::LineString => Ok(line),
-        other => Err(call.invalid(
-            row,
-            format!("expected a LINESTRING, found a {}", other.tag()),
-        )),
-    }
-}
 
 /// `None` for POINT EMPTY.
 fn point_of(
