@@ -343,13 +343,13 @@ impl Pruner {
                 readers = Arc::from(by_rows);
             }
         }
-        let slices = slices(
-            plan,
-            &footer,
-            file.range.as_ref(),
-            &self.columns,
-            self.slice,
-        );
+        let range = file.range.as_ref();
+        let mut slices = slices(plan, &footer, range, &self.columns, self.slice);
+        if slices.len() == 1
+            && let Some(whole) = slices.pop()
+        {
+            return readers.plan_file(file.with_extension(whole));
+        }
         let files = slices
             .into_iter()
             .map(|plan| file.clone().with_extension(plan));
