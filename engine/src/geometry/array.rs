@@ -210,6 +210,9 @@ impl GeometryArray {
     /// # Errors
     /// As [`GeometryArray::geometry`].
     pub fn bounds(&self, i: usize) -> Result<Bounds> {
+        if let Some(point) = self.point(i) {
+            return Ok(Bounds::point(point.x, point.y));
+        }
         match &self.values {
             Values::Native(_) => {
                 let mut all = Bounds::EMPTY;

@@ -1,5 +1,7 @@
 //! Axis-aligned rectangles.
 
+use geo_types::Coord;
+
 /// A closed axis-aligned rectangle in the units of its CRS. An empty rectangle (of an EMPTY
 /// geometry) has `min > max` and overlaps nothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,6 +52,15 @@ impl Bounds {
         self.min_y = self.min_y.min(y);
         self.max_x = self.max_x.max(x);
         self.max_y = self.max_y.max(y);
+    }
+
+    /// The point in the middle. Halved before the sum, as that of two finite numbers may be infinite.
+    #[inline]
+    pub fn centre(&self) -> Coord<f64> {
+        Coord {
+            x: self.min_x / 2.0 + self.max_x / 2.0,
+            y: self.min_y / 2.0 + self.max_y / 2.0,
+        }
     }
 
     /// The smallest rectangle that holds both.

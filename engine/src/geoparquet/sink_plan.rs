@@ -209,15 +209,9 @@ impl Cell {
         let geometry = GeometryArray::try_new(array, &self.ty)?;
         let mut cells = StringBuilder::new();
         for row in 0..geometry.len() {
-            let centre = match geometry.point(row) {
-                Some(point) => Some((point.x, point.y)),
-                None => {
-                    let b = geometry.bounds(row)?;
-                    let middle = |a: f64, b: f64| a / 2.0 + b / 2.0;
-                    (!b.is_empty()).then(|| (middle(b.min_x, b.max_x), middle(b.min_y, b.max_y)))
-                }
-            };
-            cells.append_option(centre.and_then(|(x, y)| self.grid.cell(x, y)));
+            let bounds = geometry.bounds(row)?;
+            let centre = (!bounds.is_empty()).then(|| bounds.centre());
+            cells.append_option(centre.and_then(|at| self.grid.cell(at.x, at.y)));
         }
         Ok(Arc::new(cells.finish()))
     }

@@ -222,11 +222,7 @@ impl Probing {
                 let b = geometry.bounds(row)?;
                 match b.is_empty() {
                     true => no_place(row),
-                    false => place(
-                        row,
-                        b.min_x / 2.0 + b.max_x / 2.0,
-                        b.min_y / 2.0 + b.max_y / 2.0,
-                    ),
+                    false => place(row, b.centre().x, b.centre().y),
                 }
                 rectangles.push(b);
             }

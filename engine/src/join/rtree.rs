@@ -41,7 +41,8 @@ impl PackedRTree {
             .iter()
             .enumerate()
             .map(|(i, (_, b))| {
-                let key = curve.key(mid(b.min_x, b.max_x), mid(b.min_y, b.max_y));
+                let centre = b.centre();
+                let key = curve.key(centre.x, centre.y);
                 u64::from(key) << 32 | i as u64
             })
             .collect();
@@ -226,10 +227,6 @@ impl PackedRTree {
             }
         }
     }
-}
-
-fn mid(a: f64, b: f64) -> f64 {
-    a / 2.0 + b / 2.0
 }
 
 /// The greatest `f32` that is not above `v`.

@@ -257,17 +257,10 @@ fn places(array: &ArrayRef, ty: &GeometryType, curve: &HilbertCurve) -> EngineRe
     let geometry = GeometryArray::try_new(array, ty)?;
     let place = |bounds: crate::geometry::Bounds| match bounds.is_empty() {
         true => u64::MAX,
-        false => curve.place(
-            // Halved first, as the sum of two finite numbers may be infinite.
-            bounds.min_x / 2.0 + bounds.max_x / 2.0,
-            bounds.min_y / 2.0 + bounds.max_y / 2.0,
-        ),
+        false => curve.place(bounds.centre().x, bounds.centre().y),
     };
     (0..geometry.len())
-        .map(|row| match geometry.point(row) {
-            Some(point) => Ok(curve.place(point.x, point.y)),
-            None => geometry.bounds(row).map(place),
-        })
+        .map(|row| geometry.bounds(row).map(place))
         .collect::<EngineResult<Vec<u64>>>()
         .map(UInt64Array::from)
 }

@@ -71,8 +71,8 @@ impl Axis {
     #[inline]
     fn of(self, b: &Bounds) -> f64 {
         match self {
-            Axis::X => b.min_x / 2.0 + b.max_x / 2.0,
-            Axis::Y => b.min_y / 2.0 + b.max_y / 2.0,
+            Axis::X => b.centre().x,
+            Axis::Y => b.centre().y,
             Axis::Width => b.max_x / 2.0 - b.min_x / 2.0,
             Axis::Height => b.max_y / 2.0 - b.min_y / 2.0,
         }

@@ -24,7 +24,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{KdCells, KdOptions, KdSample};
 use crate::Error;
-use crate::geometry::{Bounds, GeometryArray, GeometryType};
+use crate::geometry::{GeometryArray, GeometryType};
 
 /// Rows whose places decide the cut.
 const SAMPLE: usize = 1 << 16;
@@ -180,18 +180,11 @@ fn numbers(cut: &KdCells, geometry: &GeometryArray) -> crate::Result<ArrayRef> {
     let digits = (cut.len() - 1).to_string().len();
     let mut numbers = StringBuilder::new();
     for row in 0..geometry.len() {
-        let bounds = bounds(geometry, row)?;
+        let bounds = geometry.bounds(row)?;
         let cell = (!bounds.is_empty()).then(|| cut.cell_of(&bounds));
         numbers.append_option(cell.map(|cell| format!("{cell:0digits$}")));
     }
     Ok(Arc::new(numbers.finish()))
-}
-
-fn bounds(geometry: &GeometryArray, row: usize) -> crate::Result<Bounds> {
-    match geometry.point(row) {
-        Some(point) => Ok(Bounds::point(point.x, point.y)),
-        None => geometry.bounds(row),
-    }
 }
 
 /// Rows out of all, each as likely as the others: algorithm R (Vitter, 1985). The same rows in the same order
@@ -206,7 +199,7 @@ struct Sample {
 impl Sample {
     fn add(&mut self, geometry: &GeometryArray) -> crate::Result<()> {
         for row in 0..geometry.len() {
-            let bounds = bounds(geometry, row)?;
+            let bounds = geometry.bounds(row)?;
             if bounds.is_empty() {
                 continue;
             }

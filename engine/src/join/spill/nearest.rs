@@ -218,11 +218,8 @@ impl Search {
             };
             let may = !bounds.is_empty() && least_distance(bounds, extent) * SLACK <= worst;
             if may && self.k > 0 {
-                let (x, y) = (
-                    bounds.min_x / 2.0 + bounds.max_x / 2.0,
-                    bounds.min_y / 2.0 + bounds.max_y / 2.0,
-                );
-                rows.push((curve.key(x, y), row));
+                let centre = bounds.centre();
+                rows.push((curve.key(centre.x, centre.y), row));
             }
         }
         rows.sort_unstable();
