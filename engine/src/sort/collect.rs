@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::ArrayRef;
 use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use datafusion::error::Result;
 use datafusion::execution::SendableRecordBatchStream;
@@ -12,15 +12,18 @@ use datafusion::physical_expr::LexOrdering;
 use datafusion::physical_plan::metrics::Time;
 use futures::StreamExt;
 
+use super::layout::RowLayout;
+use super::packed::PackedRows;
 use super::prefix::Prefixes;
 use super::ranges::Entry;
 
 /// Bytes that a row takes beside its values: its number, and its entry while it is sorted.
 const ROW: usize = size_of::<u64>() + size_of::<Entry>();
 
-/// A batch and what it is sorted by.
+/// The rows of a batch and what they are sorted by.
 pub(super) struct Held {
-    pub batch: RecordBatch,
+    pub rows: PackedRows,
+    /// None where no two rows have the same number and differ.
     pub keys: Vec<ArrayRef>,
     pub numbers: Vec<u64>,
     /// Whether rows of equal numbers are equal in all that they are sorted by.
@@ -38,6 +41,7 @@ pub(super) struct Collected {
 /// Takes in `input` until it ends, or until any partition finds that memory does not suffice, which sets `full`.
 pub(super) async fn collect(
     mut input: SendableRecordBatchStream,
+    layout: Arc<RowLayout>,
     order: LexOrdering,
     full: Arc<AtomicBool>,
     reservation: MemoryReservation,
@@ -46,6 +50,8 @@ pub(super) async fn collect(
     let schema = input.schema();
     let first = order.first();
     let prefixes = Prefixes::try_new(first, &first.expr.data_type(&schema)?)?;
+    let without_ties =
+        prefixes.are_values() && order.len() == 1 && !first.expr.nullable(&schema)?;
     let mut counter = RecordBatchMemoryCounter::new();
     let mut held = Vec::new();
     while !full.load(Ordering::Relaxed) {
@@ -61,25 +67,28 @@ pub(super) async fn collect(
         if rows == 0 {
             continue;
         }
-        let keys = order
+        let mut keys = order
             .iter()
             .map(|key| key.expr.evaluate(&batch)?.into_array(rows))
             .collect::<Result<Vec<_>>>()?;
         let prefixed = prefixes.of(first_of(&keys)?)?;
         let exact = prefixed.exact && keys.len() == 1;
-        let mut bytes = counter.count_batch(&batch) + rows * ROW;
-        if !exact {
-            // Once more, for the rows that the numbers alone do not order.
-            bytes += keys
-                .iter()
-                .map(|key| key.get_array_memory_size())
-                .sum::<usize>();
+        if without_ties {
+            keys.clear();
         }
+        let packed = PackedRows::pack(&layout, &batch)?;
+        drop(batch);
+        let mut bytes = packed.size() + counter.count_batch(packed.others()) + rows * ROW;
+        // Once more, for the rows that the numbers alone do not order.
+        bytes += keys
+            .iter()
+            .map(|key| key.get_array_memory_size())
+            .sum::<usize>();
         if reservation.try_grow(bytes).is_err() {
             full.store(true, Ordering::Relaxed);
         }
         held.push(Held {
-            batch,
+            rows: packed,
             keys,
             numbers: prefixed.numbers,
             exact,

@@ -24,6 +24,7 @@ use parking_lot::Mutex;
 
 use super::collect::collect;
 use super::in_memory::{joined, sort_in_memory};
+use super::layout::RowLayout;
 use super::on_disk::sort_on_disk;
 use crate::Error;
 
@@ -122,6 +123,7 @@ impl ExecutionPlan for ParallelSortExec {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let elapsed = metrics.elapsed_compute().clone();
         let full = Arc::new(AtomicBool::new(false));
+        let layout = Arc::new(RowLayout::new(&self.input.schema()));
         let inputs = (0..self.input.output_partitioning().partition_count())
             .map(|partition| {
                 let consumer = MemoryConsumer::new(format!("ParallelSort[{partition}]"));
@@ -130,6 +132,7 @@ impl ExecutionPlan for ParallelSortExec {
                     .register(context.memory_pool());
                 Ok(collect(
                     self.input.execute(partition, Arc::clone(&context))?,
+                    Arc::clone(&layout),
                     self.order.clone(),
                     Arc::clone(&full),
                     reservation,
@@ -137,7 +140,7 @@ impl ExecutionPlan for ParallelSortExec {
                 ))
             })
             .collect::<Result<Vec<_>>>()?;
-        let (schema, order) = (self.input.schema(), self.order.clone());
+        let order = self.order.clone();
         let spilling = Arc::clone(&self.spilling);
         let sorted = stream::once(async move {
             let tasks: Vec<_> = inputs.into_iter().map(SpawnedTask::spawn).collect();
@@ -146,11 +149,11 @@ impl ExecutionPlan for ParallelSortExec {
                 collected.push(joined(task).await?);
             }
             if full.load(Ordering::Relaxed) {
-                let (sort, rows) = sort_on_disk(schema, order, collected, context)?;
+                let (sort, rows) = sort_on_disk(&layout, order, collected, context)?;
                 *spilling.lock() = Some(sort);
                 return Ok(rows.boxed());
             }
-            sort_in_memory(&schema, &order, collected, &context, elapsed).await
+            sort_in_memory(&layout, &order, collected, &context, elapsed).await
         })
         .try_flatten();
 

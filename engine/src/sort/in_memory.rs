@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch};
-use arrow::compute::interleave_record_batch;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::array::RecordBatch;
 use arrow::row::SortField;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::error::{DataFusionError, Result};
@@ -16,6 +14,8 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
 use super::collect::{Collected, Held};
+use super::layout::RowLayout;
+use super::packed::{PackedRows, gather};
 use super::ranges::{Entry, scatter, splitters};
 use super::ties::break_ties;
 use crate::Error;
@@ -32,7 +32,7 @@ pub(super) async fn joined<T: 'static>(task: SpawnedTask<Result<T>>) -> Result<T
 
 /// All rows in order, by as many tasks as the session has partitions.
 pub(super) async fn sort_in_memory(
-    schema: &SchemaRef,
+    layout: &Arc<RowLayout>,
     order: &LexOrdering,
     collected: Vec<Collected>,
     context: &TaskContext,
@@ -43,7 +43,7 @@ pub(super) async fn sort_in_memory(
     let fields = order
         .iter()
         .map(|key| {
-            let data_type = key.expr.data_type(schema)?;
+            let data_type = key.expr.data_type(&layout.schema)?;
             Ok(SortField::new_with_options(data_type, key.options))
         })
         .collect::<Result<Vec<_>>>()?;
@@ -61,7 +61,11 @@ pub(super) async fn sort_in_memory(
         .collect();
     let ranges = in_ranges(numbers, threads, &elapsed).await?;
 
-    let rows = Arc::new(Rows { held, reservations });
+    let rows = Arc::new(Rows {
+        layout: Arc::clone(layout),
+        held,
+        reservations,
+    });
     let exact = rows.held.iter().all(|held| held.exact);
     let (sorting, gathering) = (Arc::clone(&rows), elapsed.clone());
     let sorted = stream::iter(ranges)
@@ -148,6 +152,7 @@ async fn in_ranges(
 
 /// All rows of the input.
 struct Rows {
+    layout: Arc<RowLayout>,
     held: Vec<Held>,
     #[expect(dead_code, reason = "held as long as the rows are")]
     reservations: Vec<MemoryReservation>,
@@ -156,19 +161,8 @@ struct Rows {
 impl Rows {
     /// The rows of `entries`, in their order.
     fn gather(&self, entries: &[Entry]) -> Result<RecordBatch> {
-        let batches: Vec<&RecordBatch> = self.held.iter().map(|held| &held.batch).collect();
+        let batches: Vec<&PackedRows> = self.held.iter().map(|held| &held.rows).collect();
         let places: Vec<(usize, usize)> = entries.iter().map(|entry| entry.place()).collect();
-        let batch = interleave_record_batch(&batches, &places)?;
-        let columns = batch.columns().iter().map(compact).collect();
-        Ok(RecordBatch::try_new(batch.schema(), columns)?)
-    }
-}
-
-/// Values of a view array in a buffer of their own, rather than in those of all the batches that they come from.
-fn compact(array: &ArrayRef) -> ArrayRef {
-    match array.data_type() {
-        DataType::BinaryView => Arc::new(array.as_binary_view().gc()),
-        DataType::Utf8View => Arc::new(array.as_string_view().gc()),
-        _ => Arc::clone(array),
+        gather(&self.layout, &batches, &places)
     }
 }

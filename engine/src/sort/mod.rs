@@ -1,12 +1,12 @@
 //! Sorts in memory, by all threads.
 //!
 //! DataFusion sorts each batch, merges the batches of a partition, and merges the partitions on one thread, row by row.
-//! Here rows move once, at the end:
+//! Here rows are packed one after another as they come, and move once, at the end:
 //!
 //! ```text
 //!  partition ──> rows, a key of 8 bytes for each ──┐               ┌─> range of keys ──> sorted ─┐
 //!  partition ──> rows, a key of 8 bytes for each ──┴─> splitters ──┼─> range of keys ──> sorted ─┼─> rows, in order
-//!                       (collect)       (prefix)                   └─> range of keys ──> sorted ─┘   gathered late
+//!                       (collect, packed, prefix)                 └─> range of keys ──> sorted ─┘   gathered late
 //!                                                                         (ranges, ties)          (in_memory)
 //! ```
 //!
@@ -15,7 +15,9 @@
 mod collect;
 mod exec;
 mod in_memory;
+mod layout;
 mod on_disk;
+mod packed;
 mod prefix;
 mod ranges;
 mod ties;

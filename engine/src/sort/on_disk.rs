@@ -16,11 +16,12 @@ use futures::{StreamExt, stream};
 use parking_lot::Mutex;
 
 use super::collect::{Collected, Held};
+use super::layout::RowLayout;
 use crate::Error;
 
 /// DataFusion's sort over what has been collected and what comes after it.
 pub(super) fn sort_on_disk(
-    schema: SchemaRef,
+    layout: &Arc<RowLayout>,
     order: LexOrdering,
     collected: Vec<Collected>,
     context: Arc<TaskContext>,
@@ -29,12 +30,13 @@ pub(super) fn sort_on_disk(
         .into_iter()
         .map(|rows| -> Arc<dyn PartitionStream> {
             Arc::new(Again {
-                schema: Arc::clone(&schema),
+                layout: Arc::clone(layout),
                 // Its reservation goes: DataFusion's sort reserves what the rows take as they come.
                 rows: Mutex::new(Some((rows.held, rows.rest))),
             })
         })
         .collect();
+    let schema = Arc::clone(&layout.schema);
     let again = StreamingTableExec::try_new(schema, partitions, None, [], false, None)?;
     // By one sort for all: several would leave nothing of the memory to the merge of what they give.
     let all = CoalescePartitionsExec::new(Arc::new(again));
@@ -45,7 +47,7 @@ pub(super) fn sort_on_disk(
 
 /// The rows of a partition that have been collected, and then the rest.
 struct Again {
-    schema: SchemaRef,
+    layout: Arc<RowLayout>,
     rows: Mutex<Option<(Vec<Held>, Option<SendableRecordBatchStream>)>>,
 }
 
@@ -57,23 +59,23 @@ impl fmt::Debug for Again {
 
 impl PartitionStream for Again {
     fn schema(&self) -> &SchemaRef {
-        &self.schema
+        &self.layout.schema
     }
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let rows = match self.rows.lock().take() {
-            Some((held, rest)) => stream::iter(held)
-                .map(|held| Ok(held.batch))
-                .chain(stream::iter(rest).flatten())
-                .boxed(),
+            Some((held, rest)) => {
+                let layout = Arc::clone(&self.layout);
+                stream::iter(held)
+                    .map(move |held| held.rows.unpack(&layout))
+                    .chain(stream::iter(rest).flatten())
+                    .boxed()
+            }
             None => {
                 let error = Error::Internal("rows of a sort are read once".into());
                 stream::once(async { Err(error.into()) }).boxed()
             }
         };
-        Box::pin(RecordBatchStreamAdapter::new(
-            Arc::clone(&self.schema),
-            rows,
-        ))
+        Box::pin(RecordBatchStreamAdapter::new(self.schema().clone(), rows))
     }
 }

@@ -34,6 +34,11 @@ impl Prefixes {
         })
     }
 
+    /// Whether a value that is not NULL is its number.
+    pub(super) fn are_values(&self) -> bool {
+        self.width.is_some_and(|width| width <= size_of::<u64>())
+    }
+
     /// The numbers of `values`.
     pub(super) fn of(&self, values: &ArrayRef) -> Result<Prefixed> {
         let rows = self
@@ -48,8 +53,7 @@ impl Prefixes {
         };
         Ok(Prefixed {
             numbers: rows.iter().map(|row| number(row.data())).collect(),
-            exact: self.width.is_some_and(|width| width <= size_of::<u64>())
-                && values.logical_null_count() == 0,
+            exact: self.are_values() && values.logical_null_count() == 0,
         })
     }
 }

@@ -5,12 +5,13 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, UInt64Array};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{
@@ -240,6 +241,10 @@ impl ScalarUDFImpl for Place {
         Ok(DataType::UInt64)
     }
 
+    fn return_field_from_args(&self, _: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        Ok(Arc::new(Field::new(PLACE, DataType::UInt64, false)))
+    }
+
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let rows = args.number_rows;
         let arrays = args.args.iter().map(|value| value.to_array(rows));
@@ -269,7 +274,7 @@ fn places(array: &ArrayRef, ty: &GeometryType, curve: &HilbertCurve) -> EngineRe
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use arrow::array::{BinaryArray, Int64Array, RecordBatch};
-    use arrow::datatypes::{Field, Schema};
+    use arrow::datatypes::Schema;
     use datafusion::catalog::memory::MemorySourceConfig;
     use datafusion::prelude::{SessionConfig, SessionContext};
 
