@@ -1,5 +1,6 @@
 //! One file on its way to a store. It appears complete or not at all.
 
+use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -66,7 +67,7 @@ impl OutputFile {
 
     pub(super) async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.writer.write(batch).await?;
-        while let Some(part) = self.buffer.take_part(PART) {
+        while let Some(part) = self.buffer.take_part() {
             self.upload.put(part).await?;
         }
         Ok(())
@@ -158,7 +159,10 @@ impl Upload {
     }
 
     async fn finish(&mut self, buffer: &Buffer) -> Result<()> {
-        let rest = buffer.take();
+        while let Some(part) = buffer.take_part() {
+            self.put(part).await?;
+        }
+        let rest = buffer.take_rest();
         if self.multipart.is_none() && rest.len() <= PART {
             self.bytes = rest.len() as u64;
             let put = self.store.put(&self.path, PutPayload::from(rest)).await;
@@ -250,31 +254,47 @@ impl Upload {
 
 /// What the writer has encoded and the upload has not yet taken.
 #[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
+struct Buffer(Arc<Mutex<Encoded>>);
+
+#[derive(Default)]
+struct Encoded {
+    /// Parts of [`PART`] bytes.
+    full: VecDeque<Bytes>,
+    rest: Vec<u8>,
+}
 
 impl Buffer {
     fn len(&self) -> usize {
-        self.0.lock().len()
+        let encoded = self.0.lock();
+        encoded.full.len() * PART + encoded.rest.len()
     }
 
-    fn take(&self) -> Bytes {
-        std::mem::take(&mut *self.0.lock()).into()
+    /// The next part that is full.
+    fn take_part(&self) -> Option<Bytes> {
+        self.0.lock().full.pop_front()
     }
 
-    /// The first bytes, when there are as many.
-    fn take_part(&self, size: usize) -> Option<Bytes> {
-        let mut buffer = self.0.lock();
-        if buffer.len() < size {
-            return None;
-        }
-        let rest = buffer.split_off(size);
-        Some(std::mem::replace(&mut *buffer, rest).into())
+    /// The bytes behind the last part that is full.
+    fn take_rest(&self) -> Bytes {
+        std::mem::take(&mut self.0.lock().rest).into()
     }
 }
 
 impl Write for Buffer {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
+        let mut encoded = self.0.lock();
+        let mut left = bytes;
+        while !left.is_empty() {
+            let room = PART - encoded.rest.len();
+            let (now, later) = left.split_at(room.min(left.len()));
+            encoded.rest.extend_from_slice(now);
+            if now.len() == room {
+                // Of a file of one part there is likely to be another.
+                let full = std::mem::replace(&mut encoded.rest, Vec::with_capacity(PART));
+                encoded.full.push_back(full.into());
+            }
+            left = later;
+        }
         Ok(bytes.len())
     }
 
