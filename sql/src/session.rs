@@ -160,6 +160,8 @@ impl SessionBuilder {
         let mut config = SessionConfig::new()
             .with_information_schema(true)
             .with_option_extension(GeoflowOptions::default());
+        // DataFusion's own default is level 3; see `WriteOptions`.
+        config.options_mut().execution.parquet.compression = Some("zstd(1)".to_owned());
         if let Some(threads) = self.threads {
             config = config.with_target_partitions(threads);
         }
