@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, Float64Array, Int64Array, RecordBatch, StructArray,
 };
-use arrow::datatypes::{DataType, Field, Float64Type, Schema};
+use arrow::datatypes::{DataType, Field, Float32Type, Schema};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::SessionContext;
 use geoflow_engine::crs::Crs;
@@ -70,7 +70,8 @@ fn geo_json(path: &Path) -> Value {
     serde_json::from_str(geo.value.as_ref().unwrap()).unwrap()
 }
 
-/// The bounds of every row as the covering has them, and as the geometry gives them.
+/// The bounds of every row as the covering has them, in single precision rounded outward, and as the geometry
+/// gives them.
 fn compare_covering(batch: &RecordBatch, geometry: &str, covering: &str) {
     let schema = batch.schema();
     let ty = GeometryType::from_field(schema.field_with_name(geometry).unwrap())
@@ -82,7 +83,7 @@ fn compare_covering(batch: &RecordBatch, geometry: &str, covering: &str) {
         covering
             .column_by_name(name)
             .unwrap()
-            .as_primitive::<Float64Type>()
+            .as_primitive::<Float32Type>()
             .clone()
     };
     let (x0, y0, x1, y1) = (side("xmin"), side("ymin"), side("xmax"), side("ymax"));
@@ -91,8 +92,18 @@ fn compare_covering(batch: &RecordBatch, geometry: &str, covering: &str) {
         assert_eq!(covering.is_null(row), array.is_null(row), "row {row}");
         assert_eq!(x0.is_null(row), bounds.is_empty(), "row {row}");
         if !bounds.is_empty() {
-            let stored = Bounds::new(x0.value(row), y0.value(row), x1.value(row), y1.value(row));
-            assert_eq!(stored, bounds, "row {row}");
+            let stored = [&x0, &y0, &x1, &y1].map(|side| side.value(row));
+            let [x0, y0, x1, y1] = stored.map(f64::from);
+            assert!(Bounds::new(x0, y0, x1, y1).contains(&bounds), "row {row}");
+            // And no wider than need be.
+            let within = [(0, bounds.min_x), (1, bounds.min_y)]
+                .into_iter()
+                .all(|(side, min)| f64::from(stored[side].next_up()) > min);
+            let within = within
+                && [(2, bounds.max_x), (3, bounds.max_y)]
+                    .into_iter()
+                    .all(|(side, max)| f64::from(stored[side].next_down()) < max);
+            assert!(within, "row {row}");
         }
     }
 }

@@ -121,6 +121,28 @@ impl Bounds {
     }
 }
 
+/// The greatest `f32` that is not above `v`.
+#[inline]
+pub(crate) fn round_down(v: f64) -> f32 {
+    let near = v as f32;
+    if f64::from(near) > v {
+        near.next_down()
+    } else {
+        near
+    }
+}
+
+/// The least `f32` that is not below `v`.
+#[inline]
+pub(crate) fn round_up(v: f64) -> f32 {
+    let near = v as f32;
+    if f64::from(near) < v {
+        near.next_up()
+    } else {
+        near
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -27,6 +27,7 @@ mod wkt_writer;
 
 pub use array::GeometryArray;
 pub use bounds::Bounds;
+pub(crate) use bounds::{round_down, round_up};
 pub use field::{Encoding, GeometryType};
 pub(crate) use frame::CellFrame;
 pub use geojson_reader::{GeoJsonError, geojson_to_wkb};

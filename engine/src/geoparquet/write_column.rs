@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayAccessor, ArrayRef, AsArray, BinaryBuilder, Float64Array, NullBufferBuilder,
+    Array, ArrayAccessor, ArrayRef, AsArray, BinaryBuilder, Float32Array, NullBufferBuilder,
     StructArray,
 };
 use arrow::buffer::NullBuffer;
@@ -19,7 +19,7 @@ use super::GeoParquetVersion;
 use super::write_native::native_array;
 use super::write_plan::{PlannedGeometry, Stored, covering_sides};
 use crate::geometry::wkb::{self, WkbCursor, WkbError, WkbHeader, WkbKind};
-use crate::geometry::{Bounds, Encoding};
+use crate::geometry::{Bounds, Encoding, round_down, round_up};
 use crate::{Error, Result};
 
 /// A type of geometry that occurs.
@@ -121,7 +121,7 @@ impl ColumnWriter {
             for (x, y) in xs.iter().zip(&ys) {
                 self.bounds.add(*x, *y);
             }
-            return Ok((covering_of_points(xs, ys)?, false));
+            return Ok((covering_of_points(&xs, &ys)?, false));
         }
         let mut covering = CoveringBuilder::with_capacity(wkb.len());
         let mut extended = false;
@@ -407,12 +407,11 @@ fn points<'a>(wkb: &impl ArrayAccessor<Item = &'a [u8]>) -> Option<(Vec<f64>, Ve
     Some((xs, ys))
 }
 
-/// The sides of points share their values.
-fn covering_of_points(xs: Vec<f64>, ys: Vec<f64>) -> Result<ArrayRef> {
-    let side = |values: Vec<f64>| Arc::new(Float64Array::new(values.into(), None)) as ArrayRef;
-    let (x, y) = (side(xs), side(ys));
-    let sides = vec![Arc::clone(&x), Arc::clone(&y), x, y];
-    covering(sides, None)
+fn covering_of_points(xs: &[f64], ys: &[f64]) -> Result<ArrayRef> {
+    let side = |values: Vec<f32>| Arc::new(Float32Array::from(values)) as ArrayRef;
+    let lower = |values: &[f64]| side(values.iter().map(|v| round_down(*v)).collect());
+    let upper = |values: &[f64]| side(values.iter().map(|v| round_up(*v)).collect());
+    covering(vec![lower(xs), lower(ys), upper(xs), upper(ys)], None)
 }
 
 fn covering(sides: Vec<ArrayRef>, boxes: Option<NullBuffer>) -> Result<ArrayRef> {
@@ -422,9 +421,10 @@ fn covering(sides: Vec<ArrayRef>, boxes: Option<NullBuffer>) -> Result<ArrayRef>
 }
 
 /// The bounds of every row: NULL for NULL, and a box without sides for EMPTY, as the standard wants a box
-/// where there is a geometry.
+/// where there is a geometry. In single precision rounded outward: what a reader skips is the same, and the
+/// covering of a point takes no more bytes than the point.
 struct CoveringBuilder {
-    sides: [Vec<f64>; 4],
+    sides: [Vec<f32>; 4],
     boxes: NullBufferBuilder,
     bounded: NullBufferBuilder,
 }
@@ -451,7 +451,12 @@ impl CoveringBuilder {
     fn push_sides(&mut self, bounds: Bounds) {
         let empty = bounds.is_empty();
         self.bounded.append(!empty);
-        let values = [bounds.min_x, bounds.min_y, bounds.max_x, bounds.max_y];
+        let values = [
+            round_down(bounds.min_x),
+            round_down(bounds.min_y),
+            round_up(bounds.max_x),
+            round_up(bounds.max_y),
+        ];
         for (side, value) in self.sides.iter_mut().zip(values) {
             side.push(if empty { 0.0 } else { value });
         }
@@ -461,7 +466,7 @@ impl CoveringBuilder {
         let bounded = self.bounded.finish();
         let sides = self
             .sides
-            .map(|side| Arc::new(Float64Array::new(side.into(), bounded.clone())) as ArrayRef)
+            .map(|side| Arc::new(Float32Array::new(side.into(), bounded.clone())) as ArrayRef)
             .to_vec();
         covering(sides, self.boxes.finish())
     }

@@ -343,7 +343,7 @@ fn stored_field(field: &Field, ty: &GeometryType, stored: &Stored) -> Field {
 pub(super) fn covering_sides() -> Fields {
     ["xmin", "ymin", "xmax", "ymax"]
         .iter()
-        .map(|side| Field::new(*side, DataType::Float64, true))
+        .map(|side| Field::new(*side, DataType::Float32, true))
         .collect()
 }
 

@@ -10,7 +10,7 @@
 //! overlaps but never misses one that does. After flatbush (V. Agafonkin) and
 //! "On Packing R-trees" (Kamel and Faloutsos, 1993).
 
-use crate::geometry::Bounds;
+use crate::geometry::{Bounds, round_down, round_up};
 
 const NODE_SIZE: usize = 16;
 /// Cells a side of the grid on which the Hilbert order is taken.
@@ -226,28 +226,6 @@ impl PackedRTree {
                 }
             }
         }
-    }
-}
-
-/// The greatest `f32` that is not above `v`.
-#[inline]
-fn round_down(v: f64) -> f32 {
-    let near = v as f32;
-    if f64::from(near) > v {
-        near.next_down()
-    } else {
-        near
-    }
-}
-
-/// The least `f32` that is not below `v`.
-#[inline]
-fn round_up(v: f64) -> f32 {
-    let near = v as f32;
-    if f64::from(near) < v {
-        near.next_up()
-    } else {
-        near
     }
 }
 
