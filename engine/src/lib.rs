@@ -9,6 +9,7 @@
 
 pub mod crs;
 pub mod error;
+pub mod first_bytes;
 pub mod formats;
 pub mod geometry;
 pub mod geoparquet;

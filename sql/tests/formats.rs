@@ -7,6 +7,8 @@ mod arrow_ipc;
 mod delimited;
 #[path = "formats/flatgeobuf.rs"]
 mod flatgeobuf;
+#[path = "formats/foreign.rs"]
+mod foreign;
 #[path = "formats/geojson.rs"]
 mod geojson;
 #[path = "formats/geopackage.rs"]

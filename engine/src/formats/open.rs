@@ -5,12 +5,14 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::files::cannot_open;
 use super::flatgeobuf::FlatGeobuf;
 use super::geojson::{GeoJson, GeoJsonOptions};
 use super::geopackage::GeoPackage;
 use super::shapefile::{Shapefile, ShapefileOptions};
 use super::source::FeatureSource;
 use crate::crs::Crs;
+use crate::first_bytes::{FIRST_BYTES, empty, foreign, is_binary};
 use crate::{Error, Result};
 
 /// Bytes at the beginning of a `.json` file that tell GeoJSON from any other.
@@ -75,6 +77,36 @@ fn looks_like_geojson(path: &Path) -> bool {
         .any(|mark| text.contains(mark))
 }
 
+/// That the file begins as its format does; what else is wrong with it the reader says.
+fn refuse_foreign(path: &Path, format: FeatureFormat) -> Result<()> {
+    let mut head = vec![];
+    let read =
+        File::open(path).and_then(|file| file.take(FIRST_BYTES as u64).read_to_end(&mut head));
+    match read {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            return Err(cannot_open(path, &error));
+        }
+        // What is not there the reader says.
+        Err(_) => return Ok(()),
+        Ok(_) => {}
+    }
+    let shown = path.display().to_string();
+    if head.is_empty() {
+        return Err(Error::Data(empty(&shown)));
+    }
+    let fits = match format {
+        FeatureFormat::GeoPackage => head.starts_with(b"SQLite format 3"),
+        FeatureFormat::FlatGeobuf => head.starts_with(b"fgb"),
+        FeatureFormat::Shapefile => head.starts_with(b"\x00\x00\x27\x0a"),
+        // What texts are no GeoJSON is told with line and column.
+        FeatureFormat::GeoJson => !is_binary(&head),
+    };
+    match fits {
+        true => Ok(()),
+        false => Err(Error::Data(foreign(&shown, format.name(), &head))),
+    }
+}
+
 /// How a file is opened. What does not concern its format is an error.
 #[derive(Debug, Clone, Default)]
 pub struct OpenOptions {
@@ -128,6 +160,7 @@ pub fn open(
     format: FeatureFormat,
     options: &OpenOptions,
 ) -> Result<Arc<dyn FeatureSource>> {
+    refuse_foreign(path, format)?;
     match format {
         FeatureFormat::GeoPackage => {
             options.only(format, &["layer"])?;

@@ -13,6 +13,7 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataP
 
 use super::display_location;
 use crate::Error;
+use crate::first_bytes::{FIRST_BYTES, empty, foreign};
 
 /// How much of the end of a file is read at once when nothing else is asked for. It holds the
 /// footer of most files, so that one request is enough.
@@ -43,20 +44,16 @@ pub async fn read_footer(
     let size = object.size;
     let file = || display_location(store.as_ref(), &object.location);
     if size == 0 {
-        return Err(Error::Data(format!(
-            "{} is empty (0 bytes): it was perhaps not written to its end",
-            file()
-        ))
-        .into());
+        return Err(Error::Data(empty(&file())).into());
     }
     let hint = size_hint.unwrap_or(DEFAULT_TAIL) as u64;
     let start = size.saturating_sub(hint.max(FOOTER));
     let tail = read_range(store, object, start..size).await?;
     if let Err(damage) = check_tail(&tail, size) {
         let head = if start == 0 {
-            tail.slice(..tail.len().min(16))
+            tail.slice(..tail.len().min(FIRST_BYTES))
         } else {
-            read_range(store, object, 0..size.min(16)).await?
+            read_range(store, object, 0..size.min(FIRST_BYTES as u64)).await?
         };
         return Err(Error::Data(describe(&file(), size, &head, &tail, damage)).into());
     }
@@ -170,13 +167,7 @@ fn describe(file: &str, size: u64, head: &[u8], tail: &[u8], damage: Damage) -> 
         return format!("{file} is an encrypted Parquet file, which is not supported");
     }
     if !head.starts_with(MAGIC) {
-        return format!(
-            "{file} is no Parquet file: it starts with {}{}",
-            printable(head),
-            looks_like(head)
-                .map(|kind| format!(", perhaps {kind}"))
-                .unwrap_or_default()
-        );
+        return foreign(file, "Parquet file", head);
     }
     match damage {
         Damage::NoMagic => format!(
@@ -188,52 +179,6 @@ fn describe(file: &str, size: u64, head: &[u8], tail: &[u8], damage: Damage) -> 
     }
 }
 
-/// The first bytes as text where they are text, else in hexadecimal.
-fn printable(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) if !text.chars().any(|c| c.is_control() && !c.is_whitespace()) => {
-            format!("{text:?}")
-        }
-        _ => {
-            let hex: Vec<String> = bytes.iter().take(8).map(|b| format!("{b:02x}")).collect();
-            format!("the bytes {}", hex.join(" "))
-        }
-    }
-}
-
-/// Formats that are found under a wrong name, by their first bytes.
-fn looks_like(head: &[u8]) -> Option<&'static str> {
-    const KNOWN: [(&[u8], &str); 14] = [
-        (b"SQLite format 3", "a GeoPackage or other SQLite database"),
-        (b"fgb", "FlatGeobuf"),
-        (b"PK\x03\x04", "a ZIP archive, such as a zipped Shapefile"),
-        (b"\x1f\x8b", "gzip"),
-        (b"\x28\xb5\x2f\xfd", "zstd"),
-        (b"ARROW1", "an Arrow or Feather file"),
-        (b"\x00\x00\x27\x0a", "a Shapefile"),
-        (b"Obj\x01", "Avro"),
-        (b"ORC", "ORC"),
-        (b"II*\x00", "a TIFF image"),
-        (b"MM\x00*", "a TIFF image"),
-        (b"%PDF", "PDF"),
-        (b"\x89HDF", "HDF5"),
-        (
-            b"version https://",
-            "a Git LFS pointer: fetch the file with `git lfs pull`",
-        ),
-    ];
-    if let Some((_, kind)) = KNOWN.iter().find(|(magic, _)| head.starts_with(magic)) {
-        return Some(kind);
-    }
-    let text = std::str::from_utf8(head).ok()?.trim_start();
-    match text.chars().next()? {
-        '{' | '[' => Some("JSON or GeoJSON"),
-        '<' => Some("XML or HTML, such as GML, KML or the error page of a server"),
-        _ if text.contains([',', ';', '\t']) => Some("CSV"),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,28 +186,6 @@ mod tests {
     fn message(head: &[u8], tail: &[u8]) -> String {
         let damage = check_tail(tail, 99).err().unwrap_or(Damage::NoMagic);
         describe("a.parquet", 99, head, tail, damage)
-    }
-
-    #[test]
-    fn a_file_of_another_kind_is_named() {
-        for (head, expected) in [
-            (b"SQLite format 3\0".as_slice(), "GeoPackage"),
-            (b"fgb\x03fgb\x00", "the bytes 66 67 62 03"),
-            (
-                b"name,lat,lon\nHels",
-                "starts with \"name,lat,lon\\nHels\", perhaps CSV",
-            ),
-            (b"{\"type\": \"Featu", "GeoJSON"),
-            (b"<?xml version=", "XML"),
-            (b"\xff\xfe\x00", "the bytes ff fe 00"),
-        ] {
-            let message = message(head, b"    ");
-            assert!(
-                message.starts_with("a.parquet is no Parquet file"),
-                "{message}"
-            );
-            assert!(message.contains(expected), "{message}");
-        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use geoflow_engine::Error;
 use geoflow_engine::crs::Crs;
+use geoflow_engine::first_bytes::{FIRST_BYTES, empty, foreign, is_binary};
 use geoflow_engine::formats::{FeatureFormat, OpenOptions};
 use geoflow_engine::geoparquet::{GEO_KEY, GeoMetadata, label_geometry};
 use object_store::ObjectStoreExt;
@@ -20,6 +21,7 @@ use object_store::ObjectStoreExt;
 use super::call::{Call, Reader};
 use super::delimited::DelimitedOptions;
 use super::location::Location;
+use super::named::{self, NamedTable};
 use super::{PARQUET, Place, features, table_at};
 
 /// As what a file is read, and how.
@@ -148,7 +150,12 @@ impl Place<'_> {
     ) -> Result<Arc<dyn TableProvider>> {
         let is_delimited = self.read_as.listed(extension) == Listed::Delimited;
         let format: Arc<dyn FileFormat> = match is_delimited {
-            true => Arc::new(self.read_as.delimited.format(extension)),
+            true => {
+                for url in &urls {
+                    self.check_text(url, "CSV").await?;
+                }
+                Arc::new(self.read_as.delimited.format(extension))
+            }
             false => {
                 for url in &urls {
                     self.check_arrow(url).await?;
@@ -163,9 +170,11 @@ impl Place<'_> {
         let config = ListingTableConfig::new_with_multi_paths(urls)
             .with_listing_options(options)
             .infer_schema(self.state)
-            .await?;
+            .await
+            .map_err(|e| named::say(self.name, e))?;
         if is_delimited {
             let table = Arc::new(ListingTable::try_new(config)?);
+            let table = Arc::new(NamedTable::new(self.name, table));
             let delimited = &self.read_as.delimited;
             return delimited.with_geometry(self.state, table, self.name).await;
         }
@@ -182,17 +191,42 @@ impl Place<'_> {
             }
             _ => config,
         };
-        Ok(Arc::new(ListingTable::try_new(config)?))
+        let table = Arc::new(ListingTable::try_new(config)?);
+        Ok(Arc::new(NamedTable::new(self.name, table)))
+    }
+
+    /// The first bytes of a file and its size; `None` of a folder or a pattern.
+    async fn first_bytes(&self, url: &ListingTableUrl) -> Result<Option<(Vec<u8>, u64)>> {
+        if url.is_collection() || url.get_glob().is_some() {
+            return Ok(None);
+        }
+        let store = self.store(url)?;
+        let size = store.head(url.prefix()).await?.size;
+        if size == 0 {
+            return Err(Error::Data(empty(self.name)).into());
+        }
+        let range = 0..size.min(FIRST_BYTES as u64);
+        let start = store.get_range(url.prefix(), range).await?;
+        Ok(Some((start.to_vec(), size)))
+    }
+
+    /// That a file of texts is none of another format.
+    pub(super) async fn check_text(&self, url: &ListingTableUrl, format: &str) -> Result<()> {
+        let Some((start, _)) = self.first_bytes(url).await? else {
+            return Ok(());
+        };
+        let is_json = start.starts_with(b"{") && format == "CSV";
+        match is_binary(&start) || is_json {
+            true => Err(Error::Data(foreign(self.name, format, &start)).into()),
+            false => Ok(()),
+        }
     }
 
     /// That a file begins as Arrow IPC does: a reader would believe any length that another begins with.
     async fn check_arrow(&self, url: &ListingTableUrl) -> Result<()> {
-        if url.is_collection() || url.get_glob().is_some() {
+        let Some((start, size)) = self.first_bytes(url).await? else {
             return Ok(());
-        }
-        let store = self.store(url)?;
-        let size = store.head(url.prefix()).await?.size;
-        let start = store.get_range(url.prefix(), 0..size.min(8)).await?;
+        };
         let length = |at: usize| {
             let bytes = start.get(at..at + 4).and_then(|b| b.try_into().ok());
             u64::from(u32::from_le_bytes(bytes.unwrap_or_default()))
@@ -205,11 +239,7 @@ impl Place<'_> {
             };
         match is_arrow {
             true => Ok(()),
-            false => Err(Error::Data(format!(
-                "{} is no Arrow IPC, neither as a file nor as a stream, or it is cut short",
-                self.name
-            ))
-            .into()),
+            false => Err(Error::Data(foreign(self.name, "Arrow IPC", &start)).into()),
         }
     }
 }

@@ -24,6 +24,7 @@ mod formats;
 mod hive;
 mod location;
 mod missing;
+mod named;
 mod parts;
 mod with_nulls;
 
@@ -44,6 +45,7 @@ use datafusion::execution::context::SessionState;
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 use geoflow_engine::Error;
+use geoflow_engine::first_bytes::empty;
 use geoflow_engine::formats::{FeatureFormat, FeatureTable, fetch};
 use geoflow_engine::geoparquet::{GeoParquetFormat, PartIndex};
 use glob::{MatchOptions, Pattern};
@@ -57,6 +59,7 @@ pub(crate) use call::name_calls;
 pub(crate) use create::ParquetTableFactory;
 use formats::{As, Listed};
 use location::{Location, absolute};
+use named::NamedTable;
 pub use with_nulls::FolderWithNulls;
 
 /// Extensions of Parquet files, the usual one first.
@@ -215,6 +218,13 @@ impl Place<'_> {
         if self.read_as.feature_format(&extension).is_some() {
             return self.fetched(&[url], None).await;
         }
+        if self.read_as.is_open() && matches!(extension.as_str(), "dbf" | "shx") {
+            return Err(Error::Statement(format!(
+                "{} is a part of a Shapefile: name its .shp",
+                self.name
+            ))
+            .into());
+        }
         if self.read_as.is_open()
             && let Some(format) = geodata_format(&extension)
         {
@@ -228,12 +238,17 @@ impl Place<'_> {
             Listed::Delimited | Listed::Arrow => return self.listed(vec![url], &extension).await,
             Listed::Other if self.state.get_file_format_factory(&extension).is_some() => {
                 // JSON and the like, as DataFusion reads them.
+                if extension.contains("json") {
+                    self.check_text(&url, "JSON").await?;
+                }
                 let config = ListingTableConfig::new(url)
                     .infer_options(self.state)
                     .await?
                     .infer_schema(self.state)
-                    .await?;
-                return Ok(Arc::new(ListingTable::try_new(config)?));
+                    .await
+                    .map_err(|e| named::say(self.name, e))?;
+                let table = Arc::new(ListingTable::try_new(config)?);
+                return Ok(Arc::new(NamedTable::new(self.name, table)));
             }
             Listed::Parquet | Listed::Other => {}
         }
@@ -392,11 +407,7 @@ impl Place<'_> {
         let store = self.store(first)?;
         let files: Vec<ObjectMeta> = files.into_iter().filter(|file| file.size > 0).collect();
         if files.is_empty() {
-            return Err(Error::Data(format!(
-                "{} is empty (0 bytes): it was perhaps not written to its end",
-                self.name
-            ))
-            .into());
+            return Err(Error::Data(empty(self.name)).into());
         }
         let format = self.parquet()?;
         let format = match format.downcast_ref::<GeoParquetFormat>() {
@@ -504,7 +515,6 @@ fn found_instead(files: &[ObjectMeta]) -> String {
 /// Formats of geodata that people have and that are not read.
 fn geodata_format(extension: &str) -> Option<&'static str> {
     Some(match extension {
-        "dbf" | "shx" => "a part of a Shapefile (name its .shp)",
         "gdb" => "a File Geodatabase",
         "kml" | "kmz" => "KML",
         "gml" => "GML",

@@ -116,7 +116,7 @@ async fn broken_files() {
     desk.write("a.fgb", "SQLite format 3");
     let message = desk.failure("SELECT * FROM '$/a.fgb'").await;
     assert!(
-        message.contains("a.fgb: this is no FlatGeobuf"),
+        message.contains("a.fgb is no FlatGeobuf: it starts with"),
         "{message}"
     );
     // Whatever byte is wrong, there is an answer or an error.

@@ -138,7 +138,7 @@ async fn wrong_files_say_where() {
     let good = point("[1,2]");
     for (content, expected) in [
         (
-            String::new(),
+            " ".into(),
             "a.geojson, line 1, column 1: the file holds nothing",
         ),
         (
