@@ -17,7 +17,7 @@ pub(super) async fn explain(
     args: &SjoinArgs,
     target: &Layer,
     join: &Layer,
-    join_geometry: &str,
+    transformed: Option<&str>,
 ) -> Result<String> {
     if args.how == How::Anti {
         return Ok(format!(
@@ -27,8 +27,12 @@ pub(super) async fn explain(
     }
     let target_geometry = format!("{TARGET}.{}", quoted(&target.geometry, '"'));
     let plain = format!("{JOIN}.{}", quoted(&join.geometry, '"'));
+    let join_geometry = match transformed {
+        Some(code) => format!("ST_Transform({plain}, {})", quoted(code, '\'')),
+        None => plain.clone(),
+    };
     let a = Extent::of(session, target, TARGET, &target_geometry).await?;
-    let b = Extent::of(session, join, JOIN, join_geometry).await?;
+    let b = Extent::of(session, join, JOIN, &join_geometry).await?;
     let mut lines = vec!["note: no row of the two layers matches".to_string()];
     lines.push(a.line(target, &target.crs_name()));
     if plain != join_geometry {

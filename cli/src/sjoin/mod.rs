@@ -3,7 +3,7 @@
 //! ```text
 //!  TARGET ─┐ columns, geometry, CRS                    ┌──> COPY (...) TO OUT
 //!          ├──> SELECT ... JOIN ... ON ST_...(...) ────┤
-//!  JOIN ───┘     (ST_Transform where the CRS differ)   └──> -o OUT
+//!  JOIN ───┘ (of ST_Transform where the CRS differ)    └──> -o OUT
 //!                                                            no row: why?
 //! ```
 
@@ -43,10 +43,10 @@ pub(crate) async fn run(args: SjoinArgs, settings: &Settings, printer: &Printer)
             target.crs_name()
         ));
     }
-    let select = statement(&args, &target, &join, &aligned.geometry)?;
+    let select = statement(&args, &target, &join, &aligned)?;
     let rows = place.run(vec![], &select, settings, printer).await?;
     if rows == 0 {
-        let why = empty::explain(&session, &args, &target, &join, &aligned.geometry).await?;
+        let why = empty::explain(&session, &args, &target, &join, aligned.code.as_deref()).await?;
         printer.note(&why);
     }
     Ok(())
@@ -95,18 +95,15 @@ fn check(args: &SjoinArgs) -> Result<()> {
     }
 }
 
-/// The geometry of the join layer as the target's CRS has it.
+/// How the join layer comes into the CRS of the target.
 struct Aligned {
-    geometry: String,
+    /// What it is transformed into, if it is.
+    code: Option<String>,
     notice: Option<String>,
 }
 
 fn align(target: &Layer, join: &Layer) -> Result<Aligned> {
-    let geometry = format!("{JOIN}.{}", quoted(&join.geometry, '"'));
-    let plain = |notice: Option<String>| Aligned {
-        geometry: geometry.clone(),
-        notice,
-    };
+    let plain = |notice: Option<String>| Aligned { code: None, notice };
     let (target_crs, join_crs) = match (&target.crs, &join.crs) {
         (Some(target), Some(join)) => (target, join),
         (None, None) => return Ok(plain(None)),
@@ -134,7 +131,7 @@ fn align(target: &Layer, join: &Layer) -> Result<Aligned> {
         .with_hint("convert TARGET first: geoflow convert TARGET OUT --to-crs EPSG:..."));
     };
     Ok(Aligned {
-        geometry: format!("ST_Transform({geometry}, {})", quoted(&code, '\'')),
+        code: Some(code),
         notice: Some(format!(
             "note: {} is transformed from {join_crs} into {target_crs}, the CRS of {}",
             join.name, target.name
@@ -143,13 +140,9 @@ fn align(target: &Layer, join: &Layer) -> Result<Aligned> {
 }
 
 /// The statement of the join.
-fn statement(
-    args: &SjoinArgs,
-    target: &Layer,
-    join: &Layer,
-    join_geometry: &str,
-) -> Result<String> {
-    let target_geometry = format!("{TARGET}.{}", quoted(&target.geometry, '"'));
+fn statement(args: &SjoinArgs, target: &Layer, join: &Layer, aligned: &Aligned) -> Result<String> {
+    let [target_geometry, join_geometry] = [(TARGET, target), (JOIN, join)]
+        .map(|(table, layer)| format!("{table}.{}", quoted(&layer.geometry, '"')));
     let both = format!("{target_geometry}, {join_geometry}");
     let condition = match (args.nearest, args.distance) {
         (Some(k), None) => format!("ST_KNN({both}, {k})"),
@@ -174,8 +167,26 @@ fn statement(
         "SELECT {} FROM {} AS {TARGET} {kind} {} AS {JOIN} ON {condition}",
         list.join(", "),
         quoted(&target.name, '\''),
-        quoted(&join.name, '\''),
+        aligned_table(join, aligned),
     ))
+}
+
+/// The join layer, with its geometry as the target's CRS has it: transformed before the join, whose index
+/// then holds no other.
+fn aligned_table(join: &Layer, aligned: &Aligned) -> String {
+    let table = quoted(&join.name, '\'');
+    let Some(code) = &aligned.code else {
+        return table;
+    };
+    let columns = join.columns.iter().map(|name| {
+        let column = quoted(name, '"');
+        match *name == join.geometry {
+            true => format!("ST_Transform({column}, {}) AS {column}", quoted(code, '\'')),
+            false => column,
+        }
+    });
+    let columns: Vec<String> = columns.collect();
+    format!("(SELECT {} FROM {table})", columns.join(", "))
 }
 
 fn function(predicate: Option<JoinPredicate>) -> &'static str {
@@ -235,7 +246,7 @@ mod tests {
         let target = layer("a's.gpkg", &["id", "name", "geom"], Some("EPSG:3067"));
         let join = layer("b.parquet", &["name", "geom", "k"], Some("EPSG:4326"));
         let aligned = align(&target, &join)?;
-        statement(&args, &target, &join, &aligned.geometry)
+        statement(&args, &target, &join, &aligned)
     }
 
     #[test]
@@ -244,8 +255,9 @@ mod tests {
             sql(&[]).unwrap(),
             "SELECT \"target\".\"id\", \"target\".\"name\" AS \"name_left\", \"target\".\"geom\", \
              \"other\".\"name\" AS \"name_right\", \"other\".\"k\" \
-             FROM 'a''s.gpkg' AS \"target\" JOIN 'b.parquet' AS \"other\" \
-             ON ST_Intersects(\"target\".\"geom\", ST_Transform(\"other\".\"geom\", 'EPSG:3067'))"
+             FROM 'a''s.gpkg' AS \"target\" JOIN \
+             (SELECT \"name\", ST_Transform(\"geom\", 'EPSG:3067') AS \"geom\", \"k\" FROM 'b.parquet') AS \"other\" \
+             ON ST_Intersects(\"target\".\"geom\", \"other\".\"geom\")"
         );
         let nearest = [
             "--nearest=2",
@@ -258,10 +270,11 @@ mod tests {
         assert_eq!(
             sql(&nearest).unwrap(),
             "SELECT \"target\".\"id\", \"target\".\"name\", \"target\".\"geom\", \"other\".\"k\", \
-             ST_Distance(\"target\".\"geom\", ST_Transform(\"other\".\"geom\", 'EPSG:3067')) AS \"d\" \
-             FROM 'a''s.gpkg' AS \"target\" LEFT JOIN 'b.parquet' AS \"other\" \
-             ON ST_KNN(\"target\".\"geom\", ST_Transform(\"other\".\"geom\", 'EPSG:3067'), 2) \
-             AND ST_DWithin(\"target\".\"geom\", ST_Transform(\"other\".\"geom\", 'EPSG:3067'), 5.0)"
+             ST_Distance(\"target\".\"geom\", \"other\".\"geom\") AS \"d\" \
+             FROM 'a''s.gpkg' AS \"target\" LEFT JOIN \
+             (SELECT \"name\", ST_Transform(\"geom\", 'EPSG:3067') AS \"geom\", \"k\" FROM 'b.parquet') AS \"other\" \
+             ON ST_KNN(\"target\".\"geom\", \"other\".\"geom\", 2) \
+             AND ST_DWithin(\"target\".\"geom\", \"other\".\"geom\", 5.0)"
         );
         assert!(
             sql(&["--how=anti"])

@@ -13,7 +13,7 @@ use arrow::error::ArrowError;
 
 /// A batch is complete when its texts and geometries have so many bytes, whatever its rows: several batches
 /// are under way at a time, and large geometries must not multiply what they take.
-pub(super) const MOST_BYTES: usize = 4 << 20;
+pub(super) const MOST_BYTES: usize = 1 << 20;
 
 /// The values of one column, as many as there are rows so far.
 pub(super) enum Column {

@@ -150,6 +150,14 @@ impl FeatureSource for Fetched {
         self.inner.rows()
     }
 
+    fn rows_about(&self) -> Option<u64> {
+        self.inner.rows_about()
+    }
+
+    fn bytes_about(&self) -> Option<u64> {
+        self.inner.bytes_about()
+    }
+
     fn extent(&self) -> Option<Bounds> {
         self.inner.extent()
     }

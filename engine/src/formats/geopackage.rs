@@ -11,7 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use super::columns::MOST_BYTES;
 use super::geopackage_columns::{ColumnBuilder, data_type};
-use super::source::{FeatureSource, Request, Within};
+use super::source::{FeatureSource, Request, Within, file_size};
 use crate::crs::Crs;
 use crate::geometry::{Bounds, GeometryType};
 use crate::{Error, Result};
@@ -100,6 +100,12 @@ impl GeoPackage {
                 "SELECT feature_count FROM gpkg_ogr_contents WHERE table_name = ?1",
                 table,
             ),
+            span: self.span(table),
+            // Of one layer among several it is not known.
+            bytes: match layers.as_slice() {
+                [_] => file_size(&self.path),
+                _ => None,
+            },
             extent: self.extent(table),
             geometry_types: column.map_or(vec![], |column| self.geometry_types(table, column)),
             schema,
@@ -113,6 +119,13 @@ impl GeoPackage {
             .connection
             .query_row(sql, [table], |row| row.get::<_, i64>(0));
         found.ok().and_then(|n| n.try_into().ok())
+    }
+
+    /// How many rows there are if their numbers leave none out.
+    fn span(&self, table: &str) -> Option<u64> {
+        let key = self.key(table)?;
+        let (first, last) = ends(&self.connection, table, &key).ok()??;
+        last.checked_sub(first)?.checked_add(1)?.try_into().ok()
     }
 
     fn extent(&self, table: &str) -> Option<Bounds> {
@@ -263,6 +276,10 @@ pub struct GeoPackageLayer {
     geometry: Option<usize>,
     index: Option<SpatialIndex>,
     rows: Option<u64>,
+    /// How many there are if their numbers leave none out.
+    span: Option<u64>,
+    /// Of the file, where it is the layer's alone.
+    bytes: Option<u64>,
     extent: Option<Bounds>,
     geometry_types: Vec<String>,
 }
@@ -287,6 +304,14 @@ impl FeatureSource for GeoPackageLayer {
         self.rows
     }
 
+    fn rows_about(&self) -> Option<u64> {
+        self.rows.or(self.span)
+    }
+
+    fn bytes_about(&self) -> Option<u64> {
+        self.bytes
+    }
+
     fn extent(&self) -> Option<Bounds> {
         self.extent
     }
@@ -304,13 +329,8 @@ impl FeatureSource for GeoPackageLayer {
             return Ok(vec![]);
         };
         let package = GeoPackage::open(&self.path)?;
-        let (key, table) = (quoted(key), quoted(&self.table));
-        let sql =
-            format!("SELECT (SELECT min({key}) FROM {table}), (SELECT max({key}) FROM {table})");
-        let ends = package.connection.query_row(&sql, [], |row| {
-            Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?))
-        });
-        let (Some(first), Some(last)) = ends.map_err(|e| explain(&self.path, &e))? else {
+        let ends = ends(&package.connection, &self.table, key);
+        let Some((first, last)) = ends.map_err(|e| explain(&self.path, &e))? else {
             return Ok(vec![]);
         };
         let ranges = ranges(first, last, most);
@@ -319,6 +339,8 @@ impl FeatureSource for GeoPackageLayer {
             Arc::new(Self {
                 range: Some(range),
                 rows: self.rows.map(|rows| rows / count.max(1)),
+                span: self.span.map(|rows| rows / count.max(1)),
+                bytes: self.bytes.map(|bytes| bytes / count.max(1)),
                 ..self.clone()
             })
         };
@@ -466,6 +488,16 @@ impl GeoPackageLayer {
             field.name()
         ))
     }
+}
+
+/// The first and the last number of a table's rows; `None` without rows.
+fn ends(connection: &Connection, table: &str, key: &str) -> rusqlite::Result<Option<(i64, i64)>> {
+    let (key, table) = (quoted(key), quoted(table));
+    let sql = format!("SELECT (SELECT min({key}) FROM {table}), (SELECT max({key}) FROM {table})");
+    connection.query_row(&sql, [], |row| {
+        let first: Option<i64> = row.get(0)?;
+        Ok(first.zip(row.get(1)?))
+    })
 }
 
 /// Cuts numbers from `first` to `last` into ranges of equal length; none where one is enough.

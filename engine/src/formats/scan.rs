@@ -26,7 +26,7 @@ use crate::geometry::GeometryType;
 use crate::geoparquet::BoundsFilter;
 
 /// Batches that may wait for their reader.
-const AHEAD: usize = 2;
+const AHEAD: usize = 1;
 
 /// Files named one by one in a plan.
 const NAMED: usize = 3;
@@ -225,9 +225,17 @@ impl ExecutionPlan for FeatureScanExec {
             Some(partition) => self.groups.get(partition).into_iter().flatten().collect(),
             None => self.sources().collect(),
         };
-        let rows: Option<u64> = sources.iter().map(|source| source.rows()).sum();
+        let rows: Option<u64> = sources.iter().map(|source| source.rows_about()).sum();
         if let Some(rows) = rows.and_then(|rows| usize::try_from(rows).ok()) {
             statistics.num_rows = Precision::Inexact(rows.min(self.limit.unwrap_or(usize::MAX)));
+        }
+        // Most of a file is geometries.
+        let with_geometry = (self.schema.fields().iter())
+            .any(|field| matches!(GeometryType::from_field(field), Ok(Some(_))));
+        let bytes: Option<u64> = sources.iter().map(|source| source.bytes_about()).sum();
+        if let (Some(bytes), true, None) = (bytes, with_geometry, self.limit) {
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            statistics.total_byte_size = Precision::Inexact(bytes);
         }
         Ok(Arc::new(statistics))
     }

@@ -1,6 +1,7 @@
 //! Where the features of a file come from, and what a scan asks of it.
 
 use std::fmt::Debug;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -52,6 +53,11 @@ impl Within {
     }
 }
 
+/// The bytes of a file, where they can be told.
+pub(super) fn file_size(path: &Path) -> Option<u64> {
+    std::fs::metadata(path).ok().map(|file| file.len())
+}
+
 /// Where the rows of a table come from: a layer of a file, read from its beginning to its end.
 pub trait FeatureSource: Debug + Send + Sync {
     /// All columns. At most one is a geometry, which [`Request::within`] is about.
@@ -60,8 +66,18 @@ pub trait FeatureSource: Debug + Send + Sync {
     /// The format, and the file with its layer, as a plan shows them.
     fn name(&self) -> String;
 
-    /// How many rows there are, or about so many; `None` when that is not known without reading.
+    /// How many rows there are, as the file itself says; `None` when that is not known without reading.
     fn rows(&self) -> Option<u64> {
+        None
+    }
+
+    /// About how many rows there are, for a plan to choose by.
+    fn rows_about(&self) -> Option<u64> {
+        self.rows()
+    }
+
+    /// About how many bytes they take.
+    fn bytes_about(&self) -> Option<u64> {
         None
     }
 

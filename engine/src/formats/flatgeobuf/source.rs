@@ -13,7 +13,7 @@ use super::header::{FileHeader, open};
 use super::{geometry, index, properties};
 use crate::formats::columns::{Column, Rows, unique_name};
 use crate::formats::files::cannot_read;
-use crate::formats::source::{FeatureSource, Request};
+use crate::formats::source::{FeatureSource, Request, file_size};
 use crate::geometry::wkb_writer::Dimensions;
 use crate::geometry::{Bounds, GeometryType};
 use crate::{Error, Result};
@@ -105,6 +105,10 @@ impl FeatureSource for FlatGeobuf {
     fn rows(&self) -> Option<u64> {
         let known = self.header.features > 0 || self.header.features_at == self.header.length;
         known.then_some(self.header.features)
+    }
+
+    fn bytes_about(&self) -> Option<u64> {
+        file_size(&self.path)
     }
 
     fn extent(&self) -> Option<Bounds> {

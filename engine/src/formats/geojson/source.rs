@@ -17,7 +17,7 @@ use super::split::{Piece, SplitError, Splitter};
 use crate::crs::Crs;
 use crate::formats::columns::{Column, Rows, unique_name};
 use crate::formats::files::{cannot_open, cannot_read};
-use crate::formats::source::{FeatureSource, Request};
+use crate::formats::source::{FeatureSource, Request, file_size};
 use crate::geometry::GeometryType;
 use crate::{Error, Result};
 
@@ -38,6 +38,8 @@ pub struct GeoJson {
     has_id: bool,
     /// Where the whole file has been looked at.
     rows: Option<u64>,
+    /// About what a feature takes in the file.
+    feature_bytes: f64,
 }
 
 impl GeoJson {
@@ -53,7 +55,7 @@ impl GeoJson {
     pub fn open(path: &Path, options: &GeoJsonOptions) -> Result<Self> {
         let mut splitter = Splitter::new(open(path)?);
         let mut inference = Inference::default();
-        let mut seen = 0;
+        let (mut seen, mut end) = (0, 0);
         let sampled = loop {
             if options.sample_size.is_some_and(|most| seen >= most.max(1)) {
                 break true;
@@ -62,6 +64,7 @@ impl GeoJson {
             let Some(piece) = piece else { break false };
             feature::read(piece.text, &mut inference).map_err(|e| wrong(path, &piece, &e))?;
             seen += 1;
+            end = piece.at + piece.text.len() as u64;
         };
         let crs = match (&options.crs, splitter.crs()) {
             (Some(crs), _) => Some(crs.clone()),
@@ -77,6 +80,7 @@ impl GeoJson {
             schema: Arc::new(Schema::new(fields)),
             has_id,
             rows: (!sampled).then_some(seen),
+            feature_bytes: end as f64 / (seen.max(1) as f64),
         })
     }
 }
@@ -112,6 +116,15 @@ impl FeatureSource for GeoJson {
 
     fn rows(&self) -> Option<u64> {
         self.rows
+    }
+
+    fn rows_about(&self) -> Option<u64> {
+        let counted = |size: u64| (size as f64 / self.feature_bytes) as u64;
+        self.rows.or_else(|| file_size(&self.path).map(counted))
+    }
+
+    fn bytes_about(&self) -> Option<u64> {
+        file_size(&self.path)
     }
 
     fn read(&self, request: &Request, give: &mut dyn FnMut(RecordBatch) -> bool) -> Result<()> {

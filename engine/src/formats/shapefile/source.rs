@@ -12,7 +12,7 @@ use super::{shape, shp};
 use crate::crs::Crs;
 use crate::formats::columns::{Column, Rows, unique_name};
 use crate::formats::files::cannot_read;
-use crate::formats::source::{FeatureSource, Request};
+use crate::formats::source::{FeatureSource, Request, file_size};
 use crate::geometry::{Bounds, GeometryType};
 use crate::{Error, Result};
 
@@ -130,6 +130,10 @@ impl FeatureSource for Shapefile {
 
     fn rows(&self) -> Option<u64> {
         Some(self.dbf.records)
+    }
+
+    fn bytes_about(&self) -> Option<u64> {
+        file_size(&self.path)
     }
 
     fn extent(&self) -> Option<Bounds> {

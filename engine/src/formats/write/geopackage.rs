@@ -52,6 +52,7 @@ struct Layer {
     with_z: (bool, bool),
     with_m: (bool, bool),
     bounds: Bounds,
+    curve: HilbertCurve,
     cells: Vec<Cell>,
 }
 
@@ -97,6 +98,7 @@ impl GeoPackageWriter {
             table: layer.to_owned(),
             attributes,
             geometry: column.map(|column| Layer {
+                curve: HilbertCurve::over(column.ty.crs.as_ref()),
                 column,
                 srs,
                 kinds: vec![],
@@ -238,8 +240,7 @@ impl GeoPackageWriter {
             "CREATE VIRTUAL TABLE {} USING rtree(id, minx, maxx, miny, maxy)",
             quoted(&index)
         ))?;
-        let curve = HilbertCurve::over(layer.column.ty.crs.as_ref());
-        rtree::fill(&self.connection, &index, layer.cells, &curve)?;
+        rtree::fill(&self.connection, &index, layer.cells)?;
         self.connection
             .execute_batch(&triggers(&self.table, &name, &self.key.name))?;
         self.connection.execute(
@@ -282,9 +283,8 @@ impl RowWriter for GeoPackageWriter {
     }
 
     fn memory_size(&self) -> usize {
-        let cells = self.geometry.as_ref().map_or(0, |layer| layer.cells.len());
-        // Sorted, they stand there twice.
-        cells * size_of::<Cell>() * 2
+        let layer = self.geometry.as_ref();
+        layer.map_or(0, |layer| layer.cells.capacity() * size_of::<Cell>())
     }
 }
 
@@ -301,7 +301,7 @@ impl Layer {
         note(&mut self.with_m, header.has_m);
         if !bounds.is_empty() {
             self.bounds = self.bounds.union(bounds);
-            self.cells.push(Cell::new(key, bounds));
+            self.cells.push(Cell::new(key, bounds, &self.curve));
         }
     }
 
@@ -426,8 +426,9 @@ fn open(path: &Path, added_to: Option<&Path>) -> Result<Connection> {
             .map_err(unreadable)?;
     }
     let connection = Connection::open(path).map_err(failed)?;
+    // Rows are appended, and so is the index: pages that are full do not come back.
     let set = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; \
-               PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;";
+               PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;";
     connection.execute_batch(set).map_err(failed)?;
     if added_to.is_none() {
         let new = format!(

@@ -34,17 +34,21 @@ pub(super) struct Cell {
     max_x: f32,
     min_y: f32,
     max_y: f32,
+    /// Where its centre lies on the curve; of a row that has one, its leaf.
+    place: u64,
 }
 
 impl Cell {
     /// The box of a row, rounded outward.
-    pub(super) fn new(id: i64, b: &Bounds) -> Self {
+    pub(super) fn new(id: i64, b: &Bounds, curve: &HilbertCurve) -> Self {
+        let middle = |min: f64, max: f64| f64::midpoint(min, max);
         Self {
             id,
             min_x: down(b.min_x),
             max_x: up(b.max_x),
             min_y: down(b.min_y),
             max_y: up(b.max_y),
+            place: curve.place(middle(b.min_x, b.max_x), middle(b.min_y, b.max_y)),
         }
     }
 
@@ -55,6 +59,7 @@ impl Cell {
             max_x: f32::NEG_INFINITY,
             min_y: f32::INFINITY,
             max_y: f32::NEG_INFINITY,
+            place: 0,
         };
         for cell in cells {
             all.min_x = all.min_x.min(cell.min_x);
@@ -89,27 +94,33 @@ pub(super) fn fill(
     connection: &Connection,
     name: &str,
     mut cells: Vec<Cell>,
-    curve: &HilbertCurve,
 ) -> rusqlite::Result<()> {
     if cells.is_empty() {
         return Ok(());
     }
-    sort(&mut cells, curve);
-    let mut leaf_of: Vec<(i64, i64)> = Vec::with_capacity(cells.len());
+    cells.sort_unstable_by_key(|cell| (cell.place, cell.id));
     let mut tree = Tree::new(connection, name)?;
     // Numbers are given level by level, the root's last: it is 1, whatever its level.
     let mut next = 2;
-    let mut level = cells;
-    let mut depth = 0_u16;
+    let mut level = vec![];
+    if cells.len() > CELLS {
+        for leaf in cells.chunks_mut(CELLS) {
+            tree.node(next, 0, leaf)?;
+            level.push(Cell::union(next, leaf));
+            leaf.iter_mut().for_each(|cell| cell.place = next as u64);
+            next += 1;
+        }
+    } else {
+        tree.node(1, 0, &cells)?;
+        cells.iter_mut().for_each(|cell| cell.place = 1);
+    }
+    let mut depth = 1_u16;
     while level.len() > CELLS {
         let mut above = Vec::with_capacity(level.len().div_ceil(CELLS));
         for node in level.chunks(CELLS) {
-            tree.node(next, 0, node)?;
+            tree.node(next, depth, node)?;
             for cell in node {
-                match depth {
-                    0 => leaf_of.push((cell.id, next)),
-                    _ => tree.parent(cell.id, next)?,
-                }
+                tree.parent(cell.id, next)?;
             }
             above.push(Cell::union(next, node));
             next += 1;
@@ -117,25 +128,15 @@ pub(super) fn fill(
         level = above;
         depth += 1;
     }
-    tree.node(1, depth, &level)?;
-    for cell in &level {
-        match depth {
-            0 => leaf_of.push((cell.id, 1)),
-            _ => tree.parent(cell.id, 1)?,
+    if !level.is_empty() {
+        tree.node(1, depth, &level)?;
+        for cell in &level {
+            tree.parent(cell.id, 1)?;
         }
     }
     // In the order of its keys the table is filled by appending.
-    leaf_of.sort_unstable();
-    tree.rows(&leaf_of)
-}
-
-/// Brings boxes into the order of a Hilbert curve through their centres.
-fn sort(cells: &mut [Cell], curve: &HilbertCurve) {
-    let middle = |min: f32, max: f32| f64::midpoint(f64::from(min), f64::from(max));
-    cells.sort_by_cached_key(|c| {
-        let place = curve.place(middle(c.min_x, c.max_x), middle(c.min_y, c.max_y));
-        (place, c.id)
-    });
+    cells.sort_unstable_by_key(|cell| cell.id);
+    tree.rows(&cells)
 }
 
 /// The three tables behind the index.
@@ -178,9 +179,9 @@ impl<'c> Tree<'c> {
         self.parent.execute((node, parent)).map(drop)
     }
 
-    fn rows(&mut self, leaf_of: &[(i64, i64)]) -> rusqlite::Result<()> {
-        for pair in leaf_of {
-            self.row.execute(*pair)?;
+    fn rows(&mut self, cells: &[Cell]) -> rusqlite::Result<()> {
+        for cell in cells {
+            self.row.execute((cell.id, cell.place as i64))?;
         }
         Ok(())
     }
@@ -196,11 +197,12 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         let sql = "CREATE VIRTUAL TABLE r USING rtree(id, minx, maxx, miny, maxy)";
         connection.execute_batch(sql).unwrap();
+        let curve = HilbertCurve::over(None);
         let cells = (0..n).map(|id| {
             let (x, y) = ((id % 100) as f64, (id / 100) as f64);
-            Cell::new(id + 1, &Bounds::new(x, y, x + 0.1, y + 0.1))
+            Cell::new(id + 1, &Bounds::new(x, y, x + 0.1, y + 0.1), &curve)
         });
-        fill(&connection, "r", cells.collect(), &HilbertCurve::over(None)).unwrap();
+        fill(&connection, "r", cells.collect()).unwrap();
         connection
     }
 
@@ -241,7 +243,8 @@ mod tests {
 
     #[test]
     fn boxes_are_rounded_outward() {
-        let cell = Cell::new(1, &Bounds::new(0.1, -0.1, 0.3, 0.3));
+        let curve = HilbertCurve::over(None);
+        let cell = Cell::new(1, &Bounds::new(0.1, -0.1, 0.3, 0.3), &curve);
         assert!(f64::from(cell.min_x) <= 0.1 && f64::from(cell.max_x) >= 0.3);
         assert!(f64::from(cell.min_y) <= -0.1 && f64::from(cell.max_y) >= 0.3);
     }

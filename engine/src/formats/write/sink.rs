@@ -33,7 +33,7 @@ use crate::formats::fetch::scratch;
 use crate::geoparquet::{Existing, display_location};
 
 /// Batches that may wait for the writer.
-const AHEAD: usize = 2;
+const AHEAD: usize = 1;
 
 /// Writes rows into one file.
 #[derive(Debug)]
