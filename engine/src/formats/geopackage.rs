@@ -19,6 +19,9 @@ use crate::{Error, Result};
 /// How long another program may hold a lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The part of a layer's extent up to which rows are looked up in its index.
+const MOST_BY_INDEX: f64 = 0.25;
+
 /// Rectangles that the R-tree is asked for at most: of more, each row is looked at.
 const MOST_RECTANGLES: usize = 500;
 
@@ -449,8 +452,8 @@ impl GeoPackageLayer {
         let (Some(SpatialIndex { tree }), Some(key)) = (&self.index, &self.key) else {
             return (vec![], vec![]);
         };
-        // Of everything, the table alone is quicker.
-        let all = self.extent.is_some_and(|extent| within.covers(&extent));
+        // Of much of it, the table alone is quicker, which is then not read row by row.
+        let all = (self.extent).is_some_and(|extent| within.share_of(&extent) > MOST_BY_INDEX);
         let listed: usize = within.0.iter().map(|list| list.len()).sum();
         if within.is_everything() || within.is_nothing() || all || listed > MOST_RECTANGLES {
             return (vec![], vec![]);

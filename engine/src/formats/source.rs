@@ -46,6 +46,22 @@ impl Within {
         self.0.iter().all(meets)
     }
 
+    /// About the part of `extent` that is wanted: rectangles that overlap count twice.
+    pub fn share_of(&self, extent: &Bounds) -> f64 {
+        let (width, height) = (extent.max_x - extent.min_x, extent.max_y - extent.min_y);
+        let along = |low: f64, high: f64, from: f64, to: f64, length: f64| match length > 0.0 {
+            true => ((high.min(to) - low.max(from)) / length).clamp(0.0, 1.0),
+            // What has no length lies within or beside.
+            false => f64::from(u8::from(low <= to && high >= from)),
+        };
+        let of = |r: &Bounds| {
+            along(r.min_x, r.max_x, extent.min_x, extent.max_x, width)
+                * along(r.min_y, r.max_y, extent.min_y, extent.max_y, height)
+        };
+        let shares = self.0.iter().map(|list| list.iter().map(of).sum::<f64>());
+        shares.fold(1.0, f64::min)
+    }
+
     /// Whether every feature that lies in `extent` is wanted.
     pub fn covers(&self, extent: &Bounds) -> bool {
         let covers = |list: &Arc<[Bounds]>| list.iter().any(|r| r.contains(extent));
@@ -112,4 +128,25 @@ pub trait FeatureSource: Debug + Send + Sync {
     /// # Errors
     /// When the file cannot be read, or what it holds is wrong; the message names it.
     fn read(&self, request: &Request, give: &mut dyn FnMut(RecordBatch) -> bool) -> Result<()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares() {
+        let extent = Bounds::new(0.0, 0.0, 10.0, 10.0);
+        let within = |lists: &[&[Bounds]]| Within(lists.iter().map(|l| Arc::from(*l)).collect());
+        assert_eq!(within(&[]).share_of(&extent), 1.0);
+        assert_eq!(within(&[&[]]).share_of(&extent), 0.0);
+        let corner = Bounds::new(-5.0, -5.0, 5.0, 5.0);
+        let all = Bounds::new(-50.0, -50.0, 50.0, 50.0);
+        let far = Bounds::new(50.0, 0.0, 60.0, 10.0);
+        assert_eq!(within(&[&[corner, far]]).share_of(&extent), 0.25);
+        assert_eq!(within(&[&[corner], &[all]]).share_of(&extent), 0.25);
+        let line = Bounds::new(0.0, 3.0, 10.0, 3.0);
+        assert_eq!(within(&[&[corner]]).share_of(&line), 0.5);
+        assert_eq!(within(&[&[far]]).share_of(&line), 0.0);
+    }
 }
