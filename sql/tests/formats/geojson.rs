@@ -139,7 +139,7 @@ async fn wrong_files_say_where() {
     for (content, expected) in [
         (
             " ".into(),
-            "a.geojson, line 1, column 1: the file holds nothing",
+            "a.geojson, line 1, column 2: the file holds nothing but white space",
         ),
         (
             "<gml>".into(),
