@@ -8,7 +8,8 @@ use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use datafusion::error::Result;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryReservation;
-use datafusion::physical_expr::LexOrdering;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::metrics::Time;
 use futures::StreamExt;
 
@@ -23,7 +24,7 @@ const ROW: usize = size_of::<u64>() + size_of::<Entry>();
 /// The rows of a batch and what they are sorted by.
 pub(super) struct Held {
     pub rows: PackedRows,
-    /// None where no two rows have the same number and differ.
+    /// Of what the rows are sorted by, what is not one of their columns.
     pub keys: Vec<ArrayRef>,
     pub numbers: Vec<u64>,
     /// Whether rows of equal numbers are equal in all that they are sorted by.
@@ -50,8 +51,6 @@ pub(super) async fn collect(
     let schema = input.schema();
     let first = order.first();
     let prefixes = Prefixes::try_new(first, &first.expr.data_type(&schema)?)?;
-    let without_ties =
-        prefixes.are_values() && order.len() == 1 && !first.expr.nullable(&schema)?;
     let mut counter = RecordBatchMemoryCounter::new();
     let mut held = Vec::new();
     while !full.load(Ordering::Relaxed) {
@@ -67,19 +66,15 @@ pub(super) async fn collect(
         if rows == 0 {
             continue;
         }
-        let mut keys = order
+        let prefixed = prefixes.of(&first.expr.evaluate(&batch)?.into_array(rows)?)?;
+        let keys = order
             .iter()
+            .filter(|key| column_of(key).is_none())
             .map(|key| key.expr.evaluate(&batch)?.into_array(rows))
             .collect::<Result<Vec<_>>>()?;
-        let prefixed = prefixes.of(first_of(&keys)?)?;
-        let exact = prefixed.exact && keys.len() == 1;
-        if without_ties {
-            keys.clear();
-        }
         let packed = PackedRows::pack(&layout, &batch)?;
         drop(batch);
         let mut bytes = packed.size() + counter.count_batch(packed.others()) + rows * ROW;
-        // Once more, for the rows that the numbers alone do not order.
         bytes += keys
             .iter()
             .map(|key| key.get_array_memory_size())
@@ -90,8 +85,8 @@ pub(super) async fn collect(
         held.push(Held {
             rows: packed,
             keys,
+            exact: prefixed.exact && order.len() == 1,
             numbers: prefixed.numbers,
-            exact,
         });
     }
     Ok(Collected {
@@ -101,7 +96,7 @@ pub(super) async fn collect(
     })
 }
 
-fn first_of(keys: &[ArrayRef]) -> Result<&ArrayRef> {
-    keys.first()
-        .ok_or_else(|| crate::Error::Internal("a sort by nothing".into()).into())
+/// The column that a sort key is.
+pub(super) fn column_of(key: &PhysicalSortExpr) -> Option<usize> {
+    key.expr.downcast_ref::<Column>().map(Column::index)
 }

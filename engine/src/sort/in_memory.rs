@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::row::SortField;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::error::{DataFusionError, Result};
@@ -15,7 +15,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::collect::{Collected, Held};
 use super::layout::RowLayout;
-use super::packed::{PackedRows, gather};
+use super::packed::{PackedRows, gather, gather_columns};
 use super::ranges::{Entry, scatter, splitters};
 use super::ties::break_ties;
 use crate::Error;
@@ -48,6 +48,7 @@ pub(super) async fn sort_in_memory(
         })
         .collect::<Result<Vec<_>>>()?;
     let fields: Arc<[SortField]> = fields.into();
+    let order = Arc::new(order.clone());
 
     let mut reservations: Vec<MemoryReservation> = Vec::with_capacity(collected.len());
     let mut held = Vec::new();
@@ -71,6 +72,7 @@ pub(super) async fn sort_in_memory(
     let sorted = stream::iter(ranges)
         .map(move |range| {
             let (rows, fields) = (Arc::clone(&sorting), Arc::clone(&fields));
+            let order = Arc::clone(&order);
             let elapsed = elapsed.clone();
             joined(SpawnedTask::spawn(async move {
                 let _timer = elapsed.timer();
@@ -78,7 +80,7 @@ pub(super) async fn sort_in_memory(
                 drop(range);
                 entries.sort_unstable();
                 if !exact {
-                    break_ties(&mut entries, &rows.held, &fields)?;
+                    break_ties(&mut entries, &rows, &order, &fields)?;
                 }
                 Ok(Arc::new(entries))
             }))
@@ -151,9 +153,9 @@ async fn in_ranges(
 }
 
 /// All rows of the input.
-struct Rows {
+pub(super) struct Rows {
     layout: Arc<RowLayout>,
-    held: Vec<Held>,
+    pub held: Vec<Held>,
     #[expect(dead_code, reason = "held as long as the rows are")]
     reservations: Vec<MemoryReservation>,
 }
@@ -161,8 +163,20 @@ struct Rows {
 impl Rows {
     /// The rows of `entries`, in their order.
     fn gather(&self, entries: &[Entry]) -> Result<RecordBatch> {
-        let batches: Vec<&PackedRows> = self.held.iter().map(|held| &held.rows).collect();
         let places: Vec<(usize, usize)> = entries.iter().map(|entry| entry.place()).collect();
-        gather(&self.layout, &batches, &places)
+        gather(&self.layout, &self.packed(), &places)
+    }
+
+    /// Some columns of the rows at `places`, each a batch and a row in it.
+    pub(super) fn columns(
+        &self,
+        places: &[(usize, usize)],
+        columns: &[usize],
+    ) -> Result<Vec<ArrayRef>> {
+        gather_columns(&self.layout, &self.packed(), places, columns)
+    }
+
+    fn packed(&self) -> Vec<&PackedRows> {
+        self.held.iter().map(|held| &held.rows).collect()
     }
 }

@@ -49,8 +49,8 @@ pub(super) enum Slot {
     },
     /// A value of any length.
     Bytes { at: usize, width: usize },
-    /// Not in the row.
-    Other,
+    /// Not in the row: column `at` of the others.
+    Other { at: usize },
 }
 
 impl RowLayout {
@@ -79,7 +79,9 @@ impl RowLayout {
                 },
                 _ => {
                     others.push(Arc::clone(field));
-                    Slot::Other
+                    Slot::Other {
+                        at: others.len() - 1,
+                    }
                 }
             })
             .collect();

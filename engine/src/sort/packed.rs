@@ -66,7 +66,7 @@ impl PackedRows {
                         other => return Err(wrong_type(other)),
                     }
                 }
-                Slot::Other => others.push(Arc::clone(array)),
+                Slot::Other { .. } => others.push(Arc::clone(array)),
             }
         }
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
@@ -159,18 +159,43 @@ fn copy<'a, const N: usize>(values: &[u8], slots: impl Iterator<Item = &'a mut [
 /// The rows at `places`, each the number of a batch and of a row in it.
 ///
 /// # Errors
-/// [`Error::Internal`] when there is no such row.
+/// As [`gather_columns`].
 pub(super) fn gather(
     layout: &RowLayout,
     batches: &[&PackedRows],
     places: &[(usize, usize)],
 ) -> Result<RecordBatch> {
-    let mut columns: Vec<Column> = layout
-        .slots
+    let all: Vec<usize> = (0..layout.slots.len()).collect();
+    let columns = gather_columns(layout, batches, places, &all)?;
+    let options = RecordBatchOptions::new().with_row_count(Some(places.len()));
+    let schema = Arc::clone(&layout.schema);
+    Ok(RecordBatch::try_new_with_options(
+        schema, columns, &options,
+    )?)
+}
+
+/// Some columns of the rows at `places`.
+///
+/// # Errors
+/// [`Error::Internal`] when there is no such row or column.
+pub(super) fn gather_columns(
+    layout: &RowLayout,
+    batches: &[&PackedRows],
+    places: &[(usize, usize)],
+    columns: &[usize],
+) -> Result<Vec<ArrayRef>> {
+    let mut gathered = columns
         .iter()
-        .zip(layout.schema.fields())
-        .map(|(slot, field)| Column::new(*slot, field.data_type(), places.len()))
-        .collect();
+        .map(|&column| {
+            let slot = layout.slots.get(column).copied();
+            let slot = slot.ok_or_else(|| Error::Internal("a sort has lost a column".into()))?;
+            Ok(Column::new(
+                slot,
+                layout.schema.field(column).data_type(),
+                places.len(),
+            ))
+        })
+        .collect::<Result<Vec<Column>>>()?;
     let mut rows = Vec::with_capacity(BLOCK.min(places.len()) * layout.width);
     for (block, places) in places.chunks(BLOCK).enumerate() {
         rows.clear();
@@ -181,35 +206,30 @@ pub(super) fn gather(
                 .ok_or_else(|| Error::Internal("a sort has lost a row".into()))?;
             rows.extend_from_slice(row);
         }
-        for column in &mut columns {
+        for column in &mut gathered {
             column.append(&rows, layout.width, block * BLOCK, |i| {
                 let batch = places.get(i).and_then(|(batch, _)| batches.get(*batch));
                 batch.map_or(&[], |batch| &batch.heap)
             })?;
         }
     }
-    let mut other = 0..;
-    let columns = columns
-        .into_iter()
-        .zip(layout.schema.fields())
-        .map(|(column, field)| match column {
-            Column::Fixed { values, valid, .. } => fixed(field.data_type(), values, valid),
+    columns
+        .iter()
+        .zip(gathered)
+        .map(|(&column, gathered)| match gathered {
+            Column::Fixed { values, valid, .. } => {
+                fixed(layout.schema.field(column).data_type(), values, valid)
+            }
             Column::Bytes { values, .. } => Ok(values.finish()),
-            Column::Other => {
-                let column = other.next().unwrap_or_default();
+            Column::Other { at } => {
                 let arrays: Vec<&dyn Array> = (batches.iter())
-                    .filter_map(|batch| batch.others.columns().get(column))
+                    .filter_map(|batch| batch.others.columns().get(at))
                     .map(AsRef::as_ref)
                     .collect();
                 Ok(interleave(&arrays, places)?)
             }
         })
-        .collect::<Result<_>>()?;
-    let options = RecordBatchOptions::new().with_row_count(Some(places.len()));
-    let schema = Arc::clone(&layout.schema);
-    Ok(RecordBatch::try_new_with_options(
-        schema, columns, &options,
-    )?)
+        .collect()
 }
 
 /// A column that rows are taken apart into.
@@ -226,7 +246,9 @@ enum Column {
         width: usize,
         values: BytesBuilder,
     },
-    Other,
+    Other {
+        at: usize,
+    },
 }
 
 impl Column {
@@ -247,7 +269,7 @@ impl Column {
                 width,
                 values: BytesBuilder::new(data_type, rows, width),
             },
-            Slot::Other => Self::Other,
+            Slot::Other { at } => Self::Other { at },
         }
     }
 
@@ -291,7 +313,7 @@ impl Column {
                     values.append(get(slot, heap(i)))?;
                 }
             }
-            Self::Other => {}
+            Self::Other { .. } => {}
         }
         Ok(())
     }

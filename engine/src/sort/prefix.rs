@@ -34,11 +34,6 @@ impl Prefixes {
         })
     }
 
-    /// Whether a value that is not NULL is its number.
-    pub(super) fn are_values(&self) -> bool {
-        self.width.is_some_and(|width| width <= size_of::<u64>())
-    }
-
     /// The numbers of `values`.
     pub(super) fn of(&self, values: &ArrayRef) -> Result<Prefixed> {
         let rows = self
@@ -53,7 +48,8 @@ impl Prefixes {
         };
         Ok(Prefixed {
             numbers: rows.iter().map(|row| number(row.data())).collect(),
-            exact: self.are_values() && values.logical_null_count() == 0,
+            exact: self.width.is_some_and(|width| width <= size_of::<u64>())
+                && values.logical_null_count() == 0,
         })
     }
 }

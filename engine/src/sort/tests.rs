@@ -14,8 +14,8 @@ use datafusion::catalog::memory::MemorySourceConfig;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_expr::expressions::{CastExpr, Column};
+use datafusion::physical_expr::{LexOrdering, PhysicalExprRef, PhysicalSortExpr};
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use rand::rngs::StdRng;
@@ -107,9 +107,23 @@ async fn check(
     let mut none = 0;
     let schema = random_batch(&mut StdRng::seed_from_u64(0), 0, &mut none).schema();
     let input = MemorySourceConfig::try_new_exec(&partitions, Arc::clone(&schema), None).unwrap();
-    let keys = by.iter().map(|(column, options)| PhysicalSortExpr {
-        expr: Arc::new(Column::new(schema.field(*column).name(), *column)),
-        options: *options,
+    // Some keys are columns, some are computed.
+    let keys = by.iter().enumerate().map(|(i, (column, options))| {
+        let field = schema.field(*column);
+        let value: PhysicalExprRef = Arc::new(Column::new(field.name(), *column));
+        let computed = Arc::new(CastExpr::new(
+            Arc::clone(&value),
+            field.data_type().clone(),
+            None,
+        ));
+        PhysicalSortExpr {
+            expr: if (i + by.len()) % 2 == 0 {
+                value
+            } else {
+                computed
+            },
+            options: *options,
+        }
     });
     let sort = ParallelSortExec::try_new(input, LexOrdering::new(keys).unwrap()).unwrap();
     let sort = Arc::new(sort);

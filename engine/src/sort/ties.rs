@@ -4,10 +4,12 @@ use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::interleave;
-use arrow::row::{RowConverter, SortField};
+use arrow::row::{RowConverter, Rows as EncodedRows, SortField};
 use datafusion::error::Result;
+use datafusion::physical_expr::LexOrdering;
 
-use super::collect::Held;
+use super::collect::column_of;
+use super::in_memory::Rows;
 use super::ranges::Entry;
 
 /// Rows that are encoded at a time.
@@ -18,53 +20,47 @@ const ROWS: usize = 8192;
 ///
 /// # Errors
 /// When a type cannot be compared.
-pub(super) fn break_ties(entries: &mut [Entry], held: &[Held], fields: &[SortField]) -> Result<()> {
+pub(super) fn break_ties(
+    entries: &mut [Entry],
+    rows: &Rows,
+    order: &LexOrdering,
+    fields: &[SortField],
+) -> Result<()> {
     let mut group: Vec<Range<usize>> = Vec::new();
-    let mut rows = 0;
+    let mut tied = 0;
     let mut start = 0;
     for run in entries.chunk_by(|a, b| a.number() == b.number()) {
         let run = start..start + run.len();
         start = run.end;
         if run.len() > 1 {
-            rows += run.len();
+            tied += run.len();
             group.push(run);
         }
     }
-    if rows == 0 {
+    if tied == 0 {
         return Ok(());
     }
     let converter = RowConverter::new(fields.to_vec())?;
     let mut runs = group.into_iter().peekable();
     while runs.peek().is_some() {
         let mut some = Vec::new();
-        let mut rows = 0;
-        while let Some(run) = runs.next_if(|_| rows < ROWS) {
-            rows += run.len();
+        let mut places = Vec::new();
+        while let Some(run) = runs.next_if(|_| places.len() < ROWS) {
+            let run_places = entries.get(run.clone()).unwrap_or_default();
+            places.extend(run_places.iter().map(|entry| entry.place()));
             some.push(run);
         }
-        order_runs(entries, &some, rows, held, &converter)?;
+        let mut encoded = converter.empty_rows(places.len(), 0);
+        for places in places.chunks(ROWS) {
+            converter.append(&mut encoded, &keys_at(places, rows, order)?)?;
+        }
+        order_runs(entries, &some, &encoded);
     }
     Ok(())
 }
 
-/// Orders each of `runs`, which have `rows` rows together.
-fn order_runs(
-    entries: &mut [Entry],
-    runs: &[Range<usize>],
-    rows: usize,
-    held: &[Held],
-    converter: &RowConverter,
-) -> Result<()> {
-    let places: Vec<(usize, usize)> = runs
-        .iter()
-        .filter_map(|run| entries.get(run.clone()))
-        .flatten()
-        .map(|entry| entry.place())
-        .collect();
-    let mut encoded = converter.empty_rows(rows, 0);
-    for some in places.chunks(ROWS) {
-        converter.append(&mut encoded, &keys_at(some, held)?)?;
-    }
+/// Orders each of `runs`; `keys` are those of their rows, one run after another.
+fn order_runs(entries: &mut [Entry], runs: &[Range<usize>], keys: &EncodedRows) {
     let mut first = 0;
     for run in runs {
         let Some(run) = entries.get_mut(run.clone()) else {
@@ -72,24 +68,29 @@ fn order_runs(
         };
         let mut order: Vec<(usize, Entry)> = (first..).zip(run.iter().copied()).collect();
         first += run.len();
-        order.sort_unstable_by(|(a, at), (b, bt)| {
-            encoded.row(*a).cmp(&encoded.row(*b)).then(at.cmp(bt))
-        });
+        order.sort_unstable_by(|(a, at), (b, bt)| keys.row(*a).cmp(&keys.row(*b)).then(at.cmp(bt)));
         for (to, (_, entry)) in run.iter_mut().zip(order) {
             *to = entry;
         }
     }
-    Ok(())
 }
 
 /// What the rows at `places` are sorted by.
-fn keys_at(places: &[(usize, usize)], held: &[Held]) -> Result<Vec<ArrayRef>> {
-    let columns = held.first().map_or(0, |held| held.keys.len());
-    (0..columns)
-        .map(|column| {
-            let arrays: Vec<&dyn Array> = held
-                .iter()
-                .filter_map(|held| held.keys.get(column).map(AsRef::as_ref))
+fn keys_at(places: &[(usize, usize)], rows: &Rows, order: &LexOrdering) -> Result<Vec<ArrayRef>> {
+    let columns: Vec<usize> = order.iter().filter_map(column_of).collect();
+    let mut columns = rows.columns(places, &columns)?.into_iter();
+    let mut computed = 0..;
+    order
+        .iter()
+        .map(|key| {
+            if column_of(key).is_some()
+                && let Some(column) = columns.next()
+            {
+                return Ok(column);
+            }
+            let key = computed.next().unwrap_or_default();
+            let arrays: Vec<&dyn Array> = (rows.held.iter())
+                .filter_map(|held| held.keys.get(key).map(AsRef::as_ref))
                 .collect();
             Ok(interleave(&arrays, places)?)
         })
