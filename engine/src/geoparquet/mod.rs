@@ -26,6 +26,7 @@ mod native_types;
 mod output_file;
 mod output_options;
 mod output_path;
+mod page_scan;
 mod part_index;
 mod prune_access;
 mod prune_fields;

@@ -9,8 +9,10 @@
 //! ```
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::listing::PartitionedFile;
@@ -34,10 +36,11 @@ use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 use datafusion_datasource::morsel::{MorselPlan, MorselPlanner, Morselizer};
 use object_store::ObjectStore;
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
-use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 
+use super::page_scan::{GivenFooter, GivenFooters, with_pages};
 use super::part_index::PartBounds;
-use super::prune_access::{Wanted, initial, narrow};
+use super::prune_access::{Wanted, in_range, initial, narrow};
 use super::prune_fields::FieldRange;
 use super::prune_filter::BoundsFilter;
 use super::prune_metrics::PruneMetrics;
@@ -77,8 +80,15 @@ impl PruningSource {
     /// Prunes a source of Parquet files by what its predicate asks of fields and geometries, if it asks
     /// anything, and reads large row groups in slices.
     pub(super) fn plain(source: &Arc<dyn FileSource>) -> Option<Self> {
-        source.downcast_ref::<ParquetSource>().map(|parquet| Self {
-            inner: Arc::clone(source),
+        let parquet = source.downcast_ref::<ParquetSource>()?;
+        Some(Self {
+            inner: match parquet.parquet_file_reader_factory() {
+                Some(readers) => {
+                    let readers = Arc::new(GivenFooters(Arc::clone(readers)));
+                    Arc::new((parquet.clone()).with_parquet_file_reader_factory(readers))
+                }
+                None => Arc::clone(source),
+            },
             filters: vec![],
             fields: parquet.filter().map_or(vec![], |p| FieldRange::all(&p)),
         })
@@ -142,6 +152,7 @@ impl FileSource for PruningSource {
             rows,
             slice: Slice::of_store(&base_config.object_store_url),
             readers,
+            is_local: base_config.object_store_url.as_str().starts_with("file:"),
             partition,
             metrics: PruneMetrics::new(self.metrics(), partition),
         }))))
@@ -271,6 +282,8 @@ struct Pruner {
     rows: Option<RowPruning>,
     slice: Slice,
     readers: Arc<dyn ParquetFileReaderFactory>,
+    /// Whether files are on this machine.
+    is_local: bool,
     partition: usize,
     metrics: PruneMetrics,
 }
@@ -343,6 +356,13 @@ impl Pruner {
                 readers = Arc::from(by_rows);
             }
         }
+        let mut file = file;
+        if self.is_local
+            && let Some(indexed) = self.with_pages(&file, &footer, &plan).await
+        {
+            footer = Arc::new(indexed);
+            file = file.with_extension(GivenFooter(Arc::clone(&footer)));
+        }
         let range = file.range.as_ref();
         let mut slices = slices(plan, &footer, range, &self.columns, self.slice);
         if slices.len() == 1
@@ -357,6 +377,29 @@ impl Pruner {
             readers,
             files: files.collect(),
         }))
+    }
+
+    /// The footer with an index of pages, where it has none and row groups that are read are worth cutting.
+    async fn with_pages(
+        &self,
+        file: &PartitionedFile,
+        footer: &Arc<ParquetMetaData>,
+        plan: &ParquetAccessPlan,
+    ) -> Option<ParquetMetaData> {
+        let range = file.range.as_ref();
+        let is_read: Vec<bool> = (footer.row_groups().iter().enumerate())
+            .map(|(number, group)| plan.should_scan(number) && in_range(group, range))
+            .collect();
+        if !self.slice.lacks_index(footer, &is_read, &self.columns) {
+            return None;
+        }
+        let path = PathBuf::from(format!("/{}", file.object_meta.location));
+        let footer = Arc::clone(footer);
+        let scan = move || {
+            let is_read = |group: usize| is_read.get(group) == Some(&true);
+            with_pages(&path, &footer, is_read)
+        };
+        SpawnedTask::spawn_blocking(scan).join().await.ok()?
     }
 
     /// Whether anything is asked of a file besides its rows.

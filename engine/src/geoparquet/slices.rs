@@ -4,8 +4,8 @@
 //!  row group ── page index ──> row ranges ──> access plans ──> one DataFusion reader after the other
 //! ```
 //!
-//! A reader holds all bytes of the columns of a row group before it decodes the first row. Where the file has an index
-//! of its pages, a slice holds those of its own pages.
+//! A reader holds all bytes of the columns of a row group before it decodes the first row. Where there is an index of
+//! pages, in the file or [made from it](super::page_scan), a slice holds those of its own pages.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -55,6 +55,18 @@ impl Slice {
                 self.cuts(bytes(group, columns))
                     && read.any(|(leaf, _)| group.column(leaf).offset_index_offset().is_some())
             })
+    }
+
+    /// Whether a file has no index of pages, and row groups that are read and worth cutting.
+    pub(super) fn lacks_index(
+        self,
+        footer: &ParquetMetaData,
+        is_read: &[bool],
+        columns: &[String],
+    ) -> bool {
+        let mut groups = footer.row_groups().iter().zip(is_read);
+        footer.offset_index().is_none()
+            && groups.any(|(group, is_read)| *is_read && self.cuts(bytes(group, columns)))
     }
 }
 

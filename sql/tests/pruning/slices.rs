@@ -2,11 +2,29 @@
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::rows::rings;
 use super::*;
 
 const MB: u64 = 1 << 20;
+
+/// A table of a file on this machine, which is read through the store that counts.
+async fn rings_here(lab: &Lab, path: &std::path::Path, bytes: Bytes) {
+    std::fs::write(path, &bytes).unwrap();
+    let key = Path::from_absolute_path(path).unwrap();
+    lab.store.put(&key, bytes.into()).await.unwrap();
+    let shared: Arc<dyn ObjectStore> = lab.store.clone();
+    let here = Url::parse("file:///").unwrap();
+    lab.session.context().register_object_store(&here, shared);
+    lab.run(&format!(
+        "CREATE EXTERNAL TABLE rings STORED AS PARQUET LOCATION '{}'",
+        path.display()
+    ))
+    .await;
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_row_group_is_never_held_whole() {
@@ -17,18 +35,7 @@ async fn a_large_row_group_is_never_held_whole() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rings.parquet");
     let far = lab.store.get(&Path::from("rings_far.parquet")).await;
-    let bytes = far.unwrap().bytes().await.unwrap();
-    std::fs::write(&path, &bytes).unwrap();
-    let key = Path::from_absolute_path(&path).unwrap();
-    lab.store.put(&key, bytes.into()).await.unwrap();
-    let shared: Arc<dyn ObjectStore> = lab.store.clone();
-    let here = Url::parse("file:///").unwrap();
-    lab.session.context().register_object_store(&here, shared);
-    lab.run(&format!(
-        "CREATE EXTERNAL TABLE rings STORED AS PARQUET LOCATION '{}'",
-        path.display()
-    ))
-    .await;
+    rings_here(&lab, &path, far.unwrap().bytes().await.unwrap()).await;
     lab.run("CREATE VIEW rings_mem AS SELECT * FROM rings_far_mem")
         .await;
     lab.store.take_largest();
@@ -60,4 +67,44 @@ async fn a_large_row_group_is_never_held_whole() {
     }
     lab.check("SELECT r.id, s.id FROM rings r JOIN rings s ON r.id = s.id + 1 WHERE ST_XMax(r.geometry) < -170", &["rings"])
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_one_of_a_file_without_an_index_of_pages() {
+    let rows = 30_000;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rings.parquet");
+    let batch = rings(rows, 100);
+    let properties = WriterProperties::builder()
+        .set_offset_index_disabled(true)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_max_row_group_row_count(Some(rows))
+        .build();
+    let schema = batch.schema();
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    let bytes = Bytes::from(writer.into_inner().unwrap());
+    let lab = Lab::empty();
+    rings_here(&lab, &path, bytes).await;
+    for partitions in [1, 2] {
+        lab.run(&format!(
+            "SET datafusion.execution.target_partitions = {partitions}"
+        ))
+        .await;
+        lab.store.take();
+        lab.store.take_largest();
+        let batches = lab.run("SELECT id, geometry FROM rings").await;
+        let ids = batches.iter().flat_map(|batch| {
+            let ids = batch.column(0).as_primitive::<Int64Type>();
+            ids.values().to_vec()
+        });
+        let mut ids: Vec<i64> = ids.collect();
+        if partitions > 1 {
+            ids.sort_unstable();
+        }
+        let moved = ids.windows(2).find(|pair| pair[1] != pair[0] + 1);
+        assert_eq!((ids.len(), moved), (rows, None));
+        let (all, largest) = (lab.store.take(), lab.store.take_largest());
+        assert!(all > 30 * MB && largest < 12 * MB, "{largest} of {all}");
+    }
 }
