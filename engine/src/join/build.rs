@@ -16,6 +16,7 @@ use datafusion::physical_expr::expressions::Column;
 
 use super::collect::{Collected, Collector, Located, Locator};
 use super::grid::{Coverage, PointGrid};
+use super::memory::prepared_size;
 use super::roles::Roles;
 use super::rtree::PackedRTree;
 use crate::Error;
@@ -65,9 +66,6 @@ pub(super) struct SpatialIndex {
 /// A point finds its candidates in the R-tree in about this many times the time in which a byte of
 /// WKB is rasterised.
 const BYTES_PER_POINT: usize = 600;
-
-/// Bytes that a byte of WKB becomes when it is decoded and its edges are indexed.
-const PREPARED_PER_BYTE: usize = 3;
 
 impl SpatialIndex {
     /// Whether no row can satisfy the predicate.
@@ -351,7 +349,7 @@ fn prepare_budget(
     let MemoryLimit::Finite(_) = pool.memory_limit() else {
         return usize::MAX;
     };
-    let wanted = array.value_bytes().saturating_mul(PREPARED_PER_BYTE);
+    let wanted = prepared_size(array.value_bytes());
     let budget = wanted.min(share_of_free(pool, share));
     match reservation.try_grow(budget) {
         Ok(()) => budget,

@@ -54,6 +54,20 @@ pub(super) fn indexed_size(
     bytes + largest_column + conditions * (rows * a_row + PackedRTree::estimate_size(rows))
 }
 
+/// Bytes that a byte of WKB becomes when it is decoded and its edges are indexed.
+const PREPARED_PER_BYTE: usize = 3;
+
+/// Bytes of WKB of a point, which is not prepared; with Z and M it has more, and little is lost.
+const POINT: usize = 21;
+
+/// Bytes that a geometry of so many bytes of WKB takes when it is prepared, besides these.
+pub(super) fn prepared_size(wkb: usize) -> usize {
+    match wkb {
+        0..=POINT => 0,
+        _ => wkb.saturating_mul(PREPARED_PER_BYTE),
+    }
+}
+
 /// Bytes that a column takes once it is copied, be it a slice of a larger one.
 pub(super) fn column_size(column: &ArrayRef) -> usize {
     let of_views = |values: &[Buffer]| {

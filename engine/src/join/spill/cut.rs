@@ -122,11 +122,13 @@ pub(in crate::join) async fn cut(
     let memory = reservation.size();
     let piece = (memory / 64).clamp(1 << 10, 1 << 20);
     let workers = (memory / (16 * piece)).clamp(1, task.options.probe_partitions.max(1));
-    let share = memory / workers;
-
     let conditions = collector.locators.len();
     let size = |run: &Arc<Run>| run.indexed_size(conditions);
     let total: usize = runs.iter().map(size).sum();
+    // Polygons that are decoded for each batch of points anew cost far more than cells that are smaller.
+    let prepared: usize = samples.iter().map(Sample::prepared).sum();
+    let of_rows = total as f64 / (total as f64 + prepared as f64).max(1.0);
+    let share = ((memory / workers) as f64 * of_rows) as usize;
     let mut samples = Sample::unite(samples);
     let wanted = (total as f64 / (share as f64 * FILL)).ceil();
     let kd = KdCells::cut(
@@ -178,6 +180,8 @@ pub(in crate::join) async fn cut(
             .collect();
         Arc::new(PackedRTree::build(&entries))
     };
+    // The rest is taken again for what is prepared.
+    reservation.shrink(memory.saturating_sub(share * workers));
     Ok(Spilled {
         finders: (0..conditions).map(finder).collect(),
         open: AtomicUsize::new(cells.len() + 1),

@@ -2,7 +2,7 @@
 
 use crate::geometry::Bounds;
 use crate::join::collect::Collected;
-use crate::join::memory::indexed_batch_size;
+use crate::join::memory::{indexed_batch_size, prepared_size};
 use crate::tiling::KdSample;
 
 /// Rows kept at most; half as many at least, once there were so many.
@@ -16,6 +16,8 @@ pub(in crate::join) struct Sample {
     stride: usize,
     /// Rows to pass by before the next is kept.
     skip: usize,
+    /// Bytes that the geometries of all rows take once they are prepared.
+    prepared: usize,
 }
 
 impl Default for Sample {
@@ -24,12 +26,14 @@ impl Default for Sample {
             rows: vec![],
             stride: 1,
             skip: 0,
+            prepared: 0,
         }
     }
 }
 
 impl Sample {
-    /// Takes in the rows of a batch that have a place; a row weighs its bytes in memory.
+    /// Takes in the rows of a batch that have a place; a row weighs its bytes in memory, with those of its geometry
+    /// when that is prepared.
     pub(in crate::join) fn add(&mut self, batch: &Collected) {
         let rows = batch.batch.num_rows();
         let values: usize = (0..rows).map(|i| batch.value_size(i)).sum();
@@ -39,11 +43,14 @@ impl Sample {
             let Some(bounds) = batch.place(i) else {
                 continue;
             };
+            let prepared = prepared_size(batch.value_size(i));
+            self.prepared += prepared;
             if self.skip > 0 {
                 self.skip -= 1;
                 continue;
             }
-            self.push(bounds, batch.value_size(i) as f64 + other);
+            let own = batch.value_size(i) + prepared;
+            self.push(bounds, own as f64 + other);
         }
     }
 
@@ -58,6 +65,11 @@ impl Sample {
         }
         self.rows.push(KdSample { bounds, weight });
         self.skip = self.stride - 1;
+    }
+
+    /// Bytes that the geometries of all rows that came by take once they are prepared.
+    pub(in crate::join) fn prepared(&self) -> usize {
+        self.prepared
     }
 
     /// The samples of several streams as one, in which all rows stand for equally many.
