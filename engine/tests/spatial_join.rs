@@ -270,6 +270,35 @@ async fn a_build_side_that_is_kept_makes_room() {
     assert_eq!((builds.len(), pool.reserved()), (0, 0));
 }
 
+/// Of runs at the same time one collects what all of them probe.
+#[tokio::test]
+async fn a_build_side_is_collected_once_by_runs_at_once() {
+    let builds = SharedBuilds::default();
+    let config = SessionConfig::new().with_option_extension(GeoflowOptions::default());
+    let context = SessionContext::new_with_config(config).task_ctx();
+    let run = |count| {
+        let on = SpatialOn::new(
+            JoinPredicate::Relation(SpatialPredicate::Intersects),
+            Arc::new(Column::new("geometry", 0)),
+            Arc::new(Column::new("geometry", 0)),
+        );
+        let (left, right) = (squares(count), points(40));
+        let join =
+            SpatialJoinExec::try_new(left, right, on, None, JoinType::Left, JoinSide::Left, None);
+        let join = join.unwrap();
+        let join = join.with_shared_build(&builds, "squares".into()).unwrap();
+        collect(Arc::new(join), Arc::clone(&context))
+    };
+    // Each would have squares of its own: those of the first that asks are everybody's.
+    let runs = futures::future::join_all([7, 8, 9].map(run)).await;
+    let rows = runs.into_iter().map(|batches| {
+        let batches = batches.unwrap();
+        batches.iter().map(|batch| batch.num_rows()).sum::<usize>()
+    });
+    assert_eq!(rows.collect::<Vec<_>>(), [7 * 40; 3]);
+    assert_eq!(builds.len(), 1);
+}
+
 /// One batch of points, all of them in all of many squares: helpers take most of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dense_batch_is_shared_out() {

@@ -429,6 +429,10 @@ async fn built(task: BuildTask, shared: Option<SharedBuild>) -> Result<Built> {
     let Some(SharedBuild { builds, key }) = shared else {
         return task.run().await;
     };
+    // Of several runs at once one collects. None of them waits for another key meanwhile: what is shared has no
+    // join below it that is.
+    let turn = builds.turn(&key);
+    let _collecting = turn.lock().await;
     if let Some(there) = builds.get(&key) {
         let BuildOptions {
             roles,

@@ -3,7 +3,7 @@
 //! ```text
 //!  run 0 ── nothing there ──> collected, indexed ── kept under its key ─┐
 //!  run 1 ── there ──> probed, with visits and counts of its own  <──────┤
-//!  run 2 ── ...                                                        <┘
+//!  run 2 ── while run 0 collects: waits for it                         <┘
 //!                     somebody finds no memory ──> all are let go ──> asks again
 //! ```
 //!
@@ -11,7 +11,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::{
@@ -25,13 +25,23 @@ use super::build::BuildSide;
 ///
 /// Their memory stays reserved as long as they are kept, in the pool of the run that made them.
 #[derive(Debug, Clone, Default)]
-pub struct SharedBuilds(Arc<Mutex<HashMap<Arc<str>, Arc<BuildSide>>>>);
+pub struct SharedBuilds(Arc<Shelf>);
+
+#[derive(Debug, Default)]
+struct Shelf {
+    kept: Mutex<HashMap<Arc<str>, Arc<BuildSide>>>,
+    /// Of those that are being collected, by whom others wait.
+    turns: Mutex<HashMap<Arc<str>, Weak<Turn>>>,
+}
+
+/// Held by the run that collects; others of its key look again when it is done.
+pub(super) type Turn = tokio::sync::Mutex<()>;
 
 impl SharedBuilds {
     /// Lets go of those whose key is not among these. What a run still uses goes with the run.
     pub fn keep(&self, keys: &[Arc<str>]) {
         let gone: Vec<_> = {
-            let mut kept = self.0.lock();
+            let mut kept = self.0.kept.lock();
             kept.extract_if(|key, _| !keys.contains(key)).collect()
         };
         // Memory is given back when no lock is held: the pool may ask for more of it.
@@ -40,12 +50,12 @@ impl SharedBuilds {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.lock().len()
+        self.0.kept.lock().len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.lock().is_empty()
+        self.0.kept.lock().is_empty()
     }
 
     /// A pool that lets go of all of them before it says that there is no memory.
@@ -57,11 +67,23 @@ impl SharedBuilds {
     }
 
     pub(super) fn get(&self, key: &str) -> Option<Arc<BuildSide>> {
-        self.0.lock().get(key).cloned()
+        self.0.kept.lock().get(key).cloned()
+    }
+
+    /// The turn of those that need what is to be kept under `key`.
+    pub(super) fn turn(&self, key: &Arc<str>) -> Arc<Turn> {
+        let mut turns = self.0.turns.lock();
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        if let Some(turn) = turns.get(key).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::default();
+        turns.insert(Arc::clone(key), Arc::downgrade(&turn));
+        turn
     }
 
     pub(super) fn put(&self, key: &Arc<str>, build: &Arc<BuildSide>) {
-        let mut kept = self.0.lock();
+        let mut kept = self.0.kept.lock();
         let before = kept.insert(Arc::clone(key), Arc::clone(build));
         drop(kept);
         drop(before);
