@@ -128,7 +128,7 @@ pub(crate) enum Runner {
 /// How processes on this machine are run.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LocalArgs {
-    /// Processes at once; they share --threads and --memory-limit [default: one for two threads]
+    /// Fragments at once; they share --threads and --memory-limit [default: one for two threads]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<NonZeroUsize>,
 

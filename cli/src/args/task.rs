@@ -26,7 +26,7 @@ pub(crate) struct TaskArgs {
     #[arg(long, value_name = "HEX")]
     pub(crate) sha256: Option<String>,
 
-    /// Run the tasks that standard input asks for, one after the other, until it is closed
+    /// Run the tasks that standard input asks for, until it is closed
     #[arg(long, hide = true, conflicts_with = "plan")]
     pub(crate) serve: bool,
 }

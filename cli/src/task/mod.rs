@@ -1,4 +1,4 @@
-//! `geoflow task`: one fragment, in a process of its own; or, for a driver on the same machine, one after the other.
+//! `geoflow task`: one fragment, in a process of its own; or, for a driver on the same machine, several.
 //!
 //! ```text
 //!  main thread: waits for   the work │ a signal │ too much memory
@@ -16,6 +16,7 @@ use geoflow_engine::join::SharedBuilds;
 use geoflow_k8s::TaskExit;
 use geoflow_k8s::task::{self, Limits, TaskFailure, TaskManifest, TaskRequest, TaskState};
 use geoflow_sql::SessionBuilder;
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -42,11 +43,11 @@ const REPORT: Duration = Duration::from_secs(2);
 pub(crate) fn run(args: TaskArgs, settings: &Settings) -> ExitStatus {
     let worker = match Worker::start(settings, args.serve) {
         Ok(worker) => worker,
-        Err(failure) => return tell(Err(failure)),
+        Err(failure) => return Log::default().tell(Err(failure)),
     };
     let ended = match args.serve {
-        true => serve::run(&worker),
-        false => tell(worker.execute(TaskRequest {
+        true => worker.runtime.block_on(serve::run(&worker)),
+        false => Log::default().tell(worker.execute(TaskRequest {
             plan: args.plan.unwrap_or_default(),
             sha256: args.sha256,
             stage: args.stage,
@@ -59,24 +60,6 @@ pub(crate) fn run(args: TaskArgs, settings: &Settings) -> ExitStatus {
     worker.runtime.shutdown_background();
     spilled::remove();
     ended
-}
-
-/// Says how a task has ended.
-fn tell(outcome: Result<TaskManifest, TaskFailure>) -> ExitStatus {
-    match outcome {
-        Ok(manifest) => {
-            say(&done(&manifest));
-            ExitStatus::Success
-        }
-        Err(failure) => {
-            say(&json!({
-                "event": "failed",
-                "exit_code": failure.exit.code(),
-                "message": failure.message,
-            }));
-            ExitStatus::Task(failure.exit)
-        }
-    }
 }
 
 /// What runs tasks.
@@ -131,35 +114,61 @@ impl Worker {
         })
     }
 
-    /// Runs one task. Every task has tables and settings of its own.
-    fn execute(&self, request: TaskRequest) -> Result<TaskManifest, TaskFailure> {
-        let session = self.sessions.clone().build()?;
-        let state = TaskState::default();
-        let work = {
+    /// Runs one task, and tells how far it is. Every task has tables and settings of its own.
+    async fn work(
+        &self,
+        request: TaskRequest,
+        log: Log,
+        state: TaskState,
+    ) -> Result<TaskManifest, TaskFailure> {
+        let session = self.sessions.clone().threads(request.threads).build()?;
+        let mut work = {
             let state = state.clone();
-            self.runtime
-                .spawn(async move { task::run(&request, &session, &state).await })
+            tokio::spawn(async move { task::run(&request, &session, &state).await })
         };
+        let telling = tell_progress(&state, log);
+        let result = tokio::select! {
+            biased;
+            result = &mut work => result.unwrap_or_else(|error| {
+                Err(TaskFailure::new(TaskExit::BadData, format!("a bug in geoflow: {error}")))
+            }),
+            never = telling => never,
+        };
+        if let Err(failure) = &result {
+            report(&state, failure).await;
+        }
+        result
+    }
+
+    /// Runs one task to its end, or to that of the process.
+    fn execute(&self, request: TaskRequest) -> Result<TaskManifest, TaskFailure> {
+        let state = TaskState::default();
         self.runtime.block_on(async {
-            let result = tokio::select! {
+            let failure = tokio::select! {
                 biased;
-                result = work => result.unwrap_or_else(|error| {
-                    Err(TaskFailure::new(TaskExit::BadData, format!("a bug in geoflow: {error}")))
-                }),
-                () = self.interrupt.clone().wait() => Err(TaskFailure::new(
-                    TaskExit::TryAgain,
-                    "the task was told to stop",
-                )),
-                failure = too_much_memory(self.memory) => Err(failure),
-                never = tell_progress(&state) => never,
+                result = self.work(request, Log::default(), state.clone()) => return result,
+                failure = self.stopped() => failure,
             };
-            if let Err(failure) = &result {
-                // Whether or not there is time for it.
-                drop(tokio::time::timeout(REPORT, state.report(failure)).await);
-            }
-            result
+            report(&state, &failure).await;
+            Err(failure)
         })
     }
+
+    /// Resolves when the process has to end, whatever it does.
+    async fn stopped(&self) -> TaskFailure {
+        tokio::select! {
+            () = self.interrupt.clone().wait() => TaskFailure::new(
+                TaskExit::TryAgain,
+                "the task was told to stop",
+            ),
+            failure = too_much_memory(self.memory) => failure,
+        }
+    }
+}
+
+/// Leaves a report of a failure, whether or not there is time for it.
+async fn report(state: &TaskState, failure: &TaskFailure) {
+    drop(tokio::time::timeout(REPORT, state.report(failure)).await);
 }
 
 /// Resolves when the process has nearly all the memory that it may have.
@@ -185,32 +194,60 @@ async fn too_much_memory(limit: Option<u64>) -> TaskFailure {
     }
 }
 
-async fn tell_progress(state: &TaskState) -> Result<TaskManifest, TaskFailure> {
+/// Tells every second how far a task is, and at once when its rows are read.
+async fn tell_progress(state: &TaskState, log: Log) -> Result<TaskManifest, TaskFailure> {
     let mut ticks = tokio::time::interval(PROGRESS);
     loop {
-        ticks.tick().await;
-        let mut event = serde_json::to_value(state.progress()).unwrap_or_default();
-        if let Some(event) = event.as_object_mut() {
-            event.insert("event".into(), "progress".into());
+        tokio::select! {
+            _ = ticks.tick() => log.say("progress", &state.progress()),
+            () = state.all_read() => log.say("all_read", &Value::Null),
         }
-        say(&event);
     }
 }
 
-fn done(manifest: &TaskManifest) -> Value {
-    let mut event = serde_json::to_value(manifest).unwrap_or_default();
-    if let Some(event) = event.as_object_mut() {
-        event.insert("event".into(), "done".into());
-        // What the process keeps for the next.
-        let memory = task::process_memory(None).map(|(now, _)| now);
-        event.insert("memory".into(), memory.into());
-    }
-    event
+/// Where a task says how it is.
+#[derive(Debug, Clone, Copy, Default)]
+struct Log {
+    /// Its number, if it is one of several.
+    task: Option<u64>,
 }
 
-/// One line of the log. Nobody may be left to read it.
-fn say(event: &Value) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = writeln!(stdout, "{event}");
-    let _ = stdout.flush();
+impl Log {
+    /// How the task has ended; what the process is to end with if that is the end of it.
+    fn tell(self, outcome: Result<TaskManifest, TaskFailure>) -> ExitStatus {
+        match outcome {
+            Ok(manifest) => {
+                self.say("done", &manifest);
+                ExitStatus::Success
+            }
+            Err(failure) => {
+                let code = failure.exit.code();
+                self.say(
+                    "failed",
+                    &json!({ "exit_code": code, "message": failure.message }),
+                );
+                ExitStatus::Task(failure.exit)
+            }
+        }
+    }
+
+    /// One line. Nobody may be left to read it.
+    fn say(self, event: &str, what: &impl Serialize) {
+        let mut line = match serde_json::to_value(what) {
+            Ok(Value::Object(line)) => line,
+            _ => serde_json::Map::new(),
+        };
+        line.insert("event".into(), event.into());
+        if let Some(task) = self.task {
+            line.insert("task".into(), task.into());
+        }
+        if event == "done" {
+            // What the process keeps for the next.
+            let memory = task::process_memory(None).map(|(now, _)| now);
+            line.insert("memory".into(), memory.into());
+        }
+        let mut stdout = std::io::stdout().lock();
+        let _ = writeln!(stdout, "{}", Value::Object(line));
+        let _ = stdout.flush();
+    }
 }

@@ -1,49 +1,74 @@
-//! Tasks one after the other, as a driver on this machine asks for them.
+//! Tasks as a driver on this machine asks for them, at once or one after the other.
 //!
 //! ```text
-//!  standard input   {"plan": ..., "sha256": ..., "stage": 0, "index": 3}     one line a task
-//!  standard output  progress ... done      then the next line is read
-//!                   progress ... failed    and the process ends with the code of the failure
+//!  standard input   {"task": 7, "plan": ..., "sha256": ..., "stage": 0, "index": 3}     one line a task
+//!  standard output  progress ... all_read ... done     of task 7, between the lines of others
+//!                   progress ... failed                where memory ran out, the process ends with it
 //!  end of input: the driver is done, or gone: the process ends, whatever it does
 //! ```
 
+use std::collections::BTreeMap;
 use std::io::BufRead;
 
+use futures::stream::{FuturesUnordered, StreamExt};
 use geoflow_k8s::TaskExit;
 use geoflow_k8s::runner::Order;
-use geoflow_k8s::task::{TaskFailure, TaskRequest};
+use geoflow_k8s::task::{TaskFailure, TaskManifest, TaskRequest, TaskState};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{Worker, tell};
+use super::{Log, Worker, report};
 use crate::exit::ExitStatus;
 use crate::spilled;
 
-/// Runs tasks until one fails, or nobody asks for more.
-pub(super) fn run(worker: &Worker) -> ExitStatus {
+/// Runs tasks until memory runs out, or nobody asks for more.
+pub(super) async fn run(worker: &Worker) -> ExitStatus {
     let mut orders = orders();
-    loop {
-        let order = worker.runtime.block_on(async {
-            tokio::select! {
-                order = orders.recv() => order,
-                () = worker.interrupt.clone().wait() => None,
+    let mut running = FuturesUnordered::new();
+    let mut states: BTreeMap<u64, TaskState> = BTreeMap::new();
+    let mut stopped = std::pin::pin!(worker.stopped());
+    let failure = loop {
+        tokio::select! {
+            biased;
+            failure = &mut stopped => break failure,
+            Some((task, result)) = running.next() => {
+                states.remove(&task);
+                let result: Result<TaskManifest, TaskFailure> = result;
+                let failure = result.as_ref().err().cloned();
+                Log { task: Some(task) }.tell(result);
+                // Others may have taken it. What is held goes with the process alone.
+                if let Some(failure) = failure.filter(|f| f.exit == TaskExit::OutOfMemory) {
+                    break failure;
+                }
             }
-        });
-        let order = match order {
-            Some(Ok(order)) => order,
-            Some(Err(failure)) => return tell(Err(failure)),
-            None => return ExitStatus::Task(TaskExit::TryAgain),
-        };
-        let ended = tell(worker.execute(TaskRequest {
-            plan: order.plan,
-            sha256: Some(order.sha256),
-            stage: order.stage,
-            index: order.index,
-            threads: worker.threads,
-            memory_limit: worker.memory,
-        }));
-        if ended != ExitStatus::Success {
-            return ended;
+            order = orders.recv() => {
+                let order = match order {
+                    Some(Ok(order)) => order,
+                    Some(Err(failure)) => return Log::default().tell(Err(failure)),
+                    None => return ExitStatus::Task(TaskExit::TryAgain),
+                };
+                let (task, state) = (order.task, TaskState::default());
+                states.insert(task, state.clone());
+                let log = Log { task: Some(task) };
+                let request = request(order, worker);
+                running.push(async move { (task, worker.work(request, log, state).await) });
+            }
         }
+    };
+    for (task, state) in states {
+        report(&state, &failure).await;
+        Log { task: Some(task) }.tell(Err(failure.clone()));
+    }
+    ExitStatus::Task(failure.exit)
+}
+
+fn request(order: Order, worker: &Worker) -> TaskRequest {
+    TaskRequest {
+        plan: order.plan,
+        sha256: Some(order.sha256),
+        stage: order.stage,
+        index: order.index,
+        threads: order.threads.clamp(1, worker.threads),
+        memory_limit: worker.memory,
     }
 }
 

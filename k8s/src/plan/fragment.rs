@@ -54,6 +54,13 @@ pub struct Fragment {
     pub slices: Vec<ScanSlice>,
 }
 
+impl Fragment {
+    /// What it reads of a scan; `None` for all of it.
+    pub fn slice(&self, scan: usize) -> Option<&ScanSlice> {
+        self.slices.iter().find(|slice| slice.scan == scan)
+    }
+}
+
 /// The part of a scan that a fragment reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -167,6 +167,20 @@ impl Plan {
         })
     }
 
+    /// Whether fragments that follow each other read the same rows of a table that is not dealt out.
+    pub fn repeats(&self, fragments: &[Fragment]) -> bool {
+        let tables = self.scans.iter().enumerate();
+        let whole = tables.filter(|(scan, table)| table.is_some() && !self.cut.contains(scan));
+        let scans: Vec<usize> = whole.map(|(scan, _)| scan).collect();
+        fragments.windows(2).any(|pair| {
+            let [a, b] = pair else { return false };
+            scans.iter().any(|&scan| {
+                let (a, b) = (a.slice(scan), b.slice(scan));
+                a == b && a.is_none_or(|slice| !slice.files.is_empty())
+            })
+        })
+    }
+
     /// The same job with nothing but `fragments` in a stage, for those that must run again: cut
     /// finer, or with more memory.
     #[must_use]

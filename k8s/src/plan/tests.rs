@@ -121,3 +121,29 @@ fn a_fragment_that_is_not_there_is_named() {
     );
     assert!(plan.fragment(1, 0).is_err());
 }
+
+#[test]
+fn fragments_repeat_what_is_not_dealt_out() {
+    let mut plan = plan(vec![0]);
+    let first = plan.stages[0].fragments[0].clone();
+    let fragments = [first.clone(), first];
+    // The trips are dealt out, whatever their slices are.
+    assert!(!plan.repeats(&fragments));
+    plan.scans = vec![Some(0), Some(0)];
+    assert!(plan.repeats(&fragments), "each reads all of the second");
+    assert!(!plan.repeats(&fragments[..1]));
+    let with = |row_groups: Option<Vec<u32>>| {
+        let mut fragment = fragments[0].clone();
+        let files = row_groups.map(|row_groups| FileSlice {
+            file: 0,
+            row_groups: Some(row_groups),
+            rows: vec![],
+        });
+        let files = files.into_iter().collect();
+        fragment.slices.push(ScanSlice { scan: 1, files });
+        fragment
+    };
+    assert!(plan.repeats(&[with(Some(vec![1])), with(Some(vec![1]))]));
+    assert!(!plan.repeats(&[with(Some(vec![1])), with(Some(vec![2]))]));
+    assert!(!plan.repeats(&[with(None), with(None)]), "nothing of it");
+}

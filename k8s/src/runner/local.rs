@@ -3,7 +3,7 @@
 //! ```text
 //!  stage ── settled by its manifests ──> missing fragments ──> queue
 //!                                                                |
-//!        worker processes, at most so many at once  <────────────┤   one task after the other
+//!        worker processes, so many tasks at once  <──────────────┤
 //!             |                                                  |
 //!             ├─ 0          manifest is there                    |
 //!             ├─ 75, killed try again, up to a number of times ──┤
@@ -12,6 +12,7 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -23,17 +24,17 @@ use super::finer::{cut_finer, record_split};
 use super::heartbeat::{beat, is_cancelled};
 use super::queue::{Pending, Share, pending};
 pub use super::worker::WorkerOptions;
-use super::worker::{self, Worker, WorkerEnd, WorkerExit, WorkerNews};
+use super::worker::{self, Worker, WorkerEnd, WorkerExit, WorkerNews, WorkerNewsKind};
 use crate::TaskExit;
 use crate::commit::{Success, commit, settle};
 use crate::job::{Job, JobFolder, RunningTask};
-use crate::plan::StageKind;
+use crate::plan::{Fragment, StageKind};
 use crate::task::{AttemptReport, TaskStatistics, host};
 
 /// How the tasks are run.
 #[derive(Debug, Clone)]
 pub struct LocalOptions {
-    /// How many processes at once.
+    /// How many fragments at once.
     pub workers: usize,
     /// How each is started.
     pub worker: WorkerOptions,
@@ -108,7 +109,8 @@ pub async fn run(
         runtime,
         options,
         running: BTreeMap::new(),
-        idle: vec![],
+        processes: vec![],
+        together: None,
         warned: BTreeSet::new(),
         retries: 0,
     };
@@ -121,7 +123,8 @@ pub async fn run(
     };
     let result = result.await;
     driver.running.clear();
-    futures::future::join_all(driver.idle.drain(..).map(Worker::close)).await;
+    let ending = driver.processes.iter().map(|process| process.close());
+    futures::future::join_all(ending).await;
     let failure = result.as_ref().err().map(ToString::to_string);
     if let Err(error) = driver.beat(failure).await {
         tracing::warn!("{error}");
@@ -133,29 +136,36 @@ struct Driver<'a> {
     job: &'a Job,
     runtime: &'a RuntimeEnv,
     options: &'a LocalOptions,
-    /// The last news of every task that runs, by fragment.
-    running: BTreeMap<String, (StageKind, Option<WorkerNews>)>,
-    /// Processes whose last task is done.
-    idle: Vec<Worker>,
+    /// The tasks that run, by fragment.
+    running: BTreeMap<String, Running>,
+    processes: Vec<Arc<Worker>>,
+    /// What a process has that runs all tasks together, so that it reads once what they have in common. `None` when each
+    /// is to have a process of its own: where they have nothing in common, and as soon as one was killed or ran out of
+    /// memory, since it shows then which of them it was, and takes no other with it.
+    together: Option<Share>,
     /// What tasks have warned of.
     warned: BTreeSet<String>,
     retries: u64,
 }
 
+/// How far a task has come.
+struct Running {
+    stage: StageKind,
+    attempt: String,
+    rows: u64,
+    rows_read: u64,
+    /// Whether it has read its rows, and writes.
+    all_read: bool,
+}
+
 impl Driver<'_> {
     async fn beat(&self, failure: Option<String>) -> Result<()> {
-        let running = self
-            .running
-            .iter()
-            .map(|(fragment, (stage, news))| RunningTask {
-                stage: *stage,
-                fragment: fragment.clone(),
-                attempt: news
-                    .as_ref()
-                    .map(|news| news.attempt.clone())
-                    .unwrap_or_default(),
-                rows: news.as_ref().map_or(0, |news| news.rows),
-            });
+        let running = self.running.iter().map(|(fragment, task)| RunningTask {
+            stage: task.stage,
+            fragment: fragment.clone(),
+            attempt: task.attempt.clone(),
+            rows: task.rows,
+        });
         beat(&self.job.folder, running.collect(), self.retries, failure).await
     }
 
@@ -187,32 +197,85 @@ impl Driver<'_> {
                     retryable: false,
                 });
             }
-            let share = self.share(settled.missing.len());
+            let share = self.shares(&settled.missing);
             let queue = pending(self.job, stage, settled.missing, share).await?;
             self.drain(stage, kind, queue, events).await?;
         }
         Ok(())
     }
 
-    /// What each of so many tasks may use: no more of them run at once than there are.
-    fn share(&self, tasks: usize) -> Share {
-        let at_once = tasks.clamp(1, self.options.workers.max(1));
+    /// Shares out threads and memory among the tasks of fragments: no more of them run at once than there are. What a
+    /// process has that runs one of them.
+    fn shares(&mut self, fragments: &[Fragment]) -> Share {
+        let at_once = fragments.len().clamp(1, self.options.workers.max(1));
+        let all = Share {
+            threads: self.options.threads.max(1),
+            memory: self.options.memory,
+            at_once,
+        };
+        self.together = (at_once > 1 && self.job.plan.repeats(fragments)).then_some(all);
         Share {
-            threads: (self.options.threads / at_once).max(1),
-            memory: self.options.memory.map(|memory| memory / at_once as u64),
+            threads: (all.threads / at_once).max(1),
+            memory: all.memory.map(|memory| memory / at_once as u64),
+            at_once: 1,
         }
     }
 
-    /// A process that can run the task, if one is idle. Another goes, so that there are never more than there may be.
-    async fn take_idle(&mut self, task: &Pending, running: usize) -> Option<Worker> {
-        let found = self.idle.iter().position(|worker| worker.suits(task));
-        let found = found.map(|at| self.idle.swap_remove(at));
-        while running + self.idle.len() >= self.options.workers.max(1)
-            && let Some(other) = self.idle.pop()
-        {
+    /// A process for a task; `None` when another has to come to its end first.
+    async fn place(&mut self, task: &Pending) -> Result<Option<Arc<Worker>>> {
+        self.processes.retain(|process| !process.has_ended());
+        let share = match self.together {
+            Some(all) if !task.alone => all,
+            _ => task.share,
+        };
+        let has_room = |process: &&Arc<Worker>| !task.alone && process.has_room(share);
+        if let Some(process) = self.processes.iter().find(has_room) {
+            return Ok(Some(Arc::clone(process)));
+        }
+        // Together they have no more than there is.
+        let of_all = self.processes.iter().map(|process| process.share.at_once);
+        let mut taken: usize = of_all.sum();
+        while taken + share.at_once > self.options.workers.max(1) {
+            let Some(idle) = self.processes.iter().position(|p| p.is_idle()) else {
+                return Ok(None);
+            };
+            let other = self.processes.swap_remove(idle);
+            taken -= other.share.at_once;
             other.close().await;
         }
-        found
+        let options = &self.options.worker;
+        let process = Worker::start(share, options).map_err(|error| Error::Environment {
+            message: format!("{} cannot be started: {error}", options.program.display()),
+            retryable: false,
+        })?;
+        let process = Arc::new(process);
+        self.processes.push(Arc::clone(&process));
+        Ok(Some(process))
+    }
+
+    /// Whether one more task may begin: those that only write leave their threads to it.
+    fn has_room(&self) -> bool {
+        let most = self.options.workers.max(1);
+        let reading = self.running.values().filter(|task| !task.all_read);
+        reading.count() < most && self.running.len() < most * 2
+    }
+
+    fn hear(&mut self, news: WorkerNews) {
+        let Some(running) = self.running.get_mut(&news.fragment) else {
+            return;
+        };
+        match news.what {
+            WorkerNewsKind::AllRead => running.all_read = true,
+            WorkerNewsKind::Progress {
+                attempt,
+                rows,
+                rows_read,
+            } => {
+                running.attempt = attempt;
+                running.rows = rows;
+                running.rows_read = rows_read;
+            }
+        }
     }
 
     /// Runs the tasks of a queue, and those that come of them.
@@ -229,32 +292,36 @@ impl Driver<'_> {
         let mut ticks = tokio::time::interval(BEAT);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            while workers.len() < self.options.workers.max(1)
+            while self.has_room()
+                && let Some(task) = queue.front()
+                && let Some(process) = self.place(task).await?
                 && let Some(task) = queue.pop_front()
             {
-                self.running.insert(task.fragment.id.clone(), (kind, None));
-                let idle = self.take_idle(&task, workers.len()).await;
-                let worker = self.options.worker.clone();
-                workers.spawn(worker::run(task, stage, worker, idle, tell.clone()));
+                let running = Running {
+                    stage: kind,
+                    attempt: String::new(),
+                    rows: 0,
+                    rows_read: 0,
+                    all_read: false,
+                };
+                self.running.insert(task.fragment.id.clone(), running);
+                let entered = process.enter();
+                workers.spawn(worker::run(task, stage, process, entered, tell.clone()));
             }
             if workers.is_empty() {
                 return Ok(());
             }
             tokio::select! {
                 Some(told) = news.recv() => {
-                    if let Some(entry) = self.running.get_mut(&told.fragment) {
-                        entry.1 = Some(told);
-                    }
-                    let last = self.running.values().filter_map(|(_, news)| news.as_ref());
+                    self.hear(told);
                     events(Event::Progress {
                         running: self.running.len(),
-                        rows_read: last.map(|news| news.rows_read).sum(),
+                        rows_read: self.running.values().map(|task| task.rows_read).sum(),
                     });
                 }
                 Some(ended) = workers.join_next() => {
-                    let mut ended = ended.map_err(|e| Error::Internal(format!("a worker: {e}")))?;
+                    let ended = ended.map_err(|e| Error::Internal(format!("a worker: {e}")))?;
                     self.running.remove(&ended.task.fragment.id);
-                    self.idle.extend(ended.worker.take());
                     self.keep_log(kind, &ended).await;
                     let next = self.after(stage, kind, ended, events).await?;
                     // Those that were cut finer go first: where that does not help, it shows soon.
@@ -283,7 +350,7 @@ impl Driver<'_> {
         }
     }
 
-    /// What follows from the end of a process.
+    /// What follows from the end of a task.
     async fn after(
         &mut self,
         stage: usize,
@@ -294,9 +361,12 @@ impl Driver<'_> {
         let task = &ended.task;
         let fragment = &task.fragment.id;
         let message = ended.message.clone().unwrap_or_default();
+        if ended.unheard {
+            return Ok(vec![ended.task]);
+        }
         let by_memory = |memory: u64| {
-            task.memory
-                .is_some_and(|limit| memory as f64 > limit as f64 * NEARLY_ALL)
+            let limit = ended.share.memory;
+            limit.is_some_and(|limit| memory as f64 > limit as f64 * NEARLY_ALL)
         };
         let exit = match ended.exit {
             WorkerExit::Code(0) => {
@@ -321,6 +391,7 @@ impl Driver<'_> {
             }
         };
         if let WorkerExit::Signal(signal) = ended.exit {
+            self.together = None;
             self.report_killed(kind, &ended, signal).await;
         }
         match exit {
@@ -353,9 +424,11 @@ impl Driver<'_> {
                         format!(": {message}")
                     }
                 )));
-                // A second, two, four: whatever was down may be back.
-                let wait = Duration::from_millis(250) * 2_u32.pow(task.failures.min(5) as u32);
-                tokio::time::sleep(wait).await;
+                if let WorkerExit::Code(_) = ended.exit {
+                    // A quarter of a second, a half, one: whatever was down may be back.
+                    let wait = Duration::from_millis(250) * 2_u32.pow(task.failures.min(5) as u32);
+                    tokio::time::sleep(wait).await;
+                }
                 Ok(vec![Pending {
                     failures: task.failures + 1,
                     ..ended.task
@@ -372,16 +445,17 @@ impl Driver<'_> {
         ended: WorkerEnd,
         events: &mut (dyn FnMut(Event) + Send),
     ) -> Result<Vec<Pending>> {
+        self.together = None;
         let task = ended.task;
         let fragment = task.fragment.id.clone();
         if ended.used {
-            // Something of the tasks before it may have been left.
+            // It may have been another's doing, or something of the tasks before it may have been left.
             return Ok(vec![Pending {
                 alone: true,
                 ..task
             }]);
         }
-        let more = task.memory.and_then(|memory| {
+        let more = task.share.memory.and_then(|memory| {
             let cap = self.options.memory_cap.unwrap_or(memory);
             let more = memory.saturating_mul(2).min(cap);
             (more > memory).then_some(more)
@@ -392,10 +466,12 @@ impl Driver<'_> {
                 "fragment {fragment} ran out of memory and gets {} MB",
                 more >> 20
             )));
-            return Ok(vec![Pending {
-                memory: Some(more),
-                ..task
-            }]);
+            let memory = Some(more);
+            let share = Share {
+                memory,
+                ..task.share
+            };
+            return Ok(vec![Pending { share, ..task }]);
         }
         let finer = match kind {
             // It reads no rows that could be dealt out.
@@ -411,11 +487,7 @@ impl Driver<'_> {
                 retryable: false,
             });
         };
-        let share = Share {
-            threads: task.threads,
-            memory: task.memory,
-        };
-        let tasks = pending(self.job, stage, finer.clone(), share).await?;
+        let tasks = pending(self.job, stage, finer.clone(), task.share).await?;
         // Where another attempt has done it, or cut it, the next look at the manifests tells.
         if !record_split(self.job, kind, &fragment, finer).await? {
             return Ok(vec![]);
@@ -456,8 +528,8 @@ impl Driver<'_> {
             message: format!("the process was ended by signal {signal}"),
             statistics: TaskStatistics {
                 peak_memory: ended.memory,
-                memory_limit: ended.task.memory,
-                threads: ended.task.threads,
+                memory_limit: ended.share.memory,
+                threads: ended.share.threads_of_task(),
                 host: host(),
                 ..Default::default()
             },

@@ -17,21 +17,31 @@ pub(super) struct Pending {
     pub(super) sha256: String,
     /// Its index in that plan.
     pub(super) index: usize,
-    pub(super) threads: usize,
-    /// Bytes of memory; `None` without a limit.
-    pub(super) memory: Option<u64>,
+    /// What a process has that runs nothing but it.
+    pub(super) share: Share,
     /// How often it has failed.
     pub(super) failures: usize,
     /// Whether it needs a process that has run no other.
     pub(super) alone: bool,
 }
 
-/// What a task may use.
-#[derive(Debug, Clone, Copy)]
+/// What a process may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Share {
     pub(super) threads: usize,
     /// Bytes of memory; `None` without a limit.
     pub(super) memory: Option<u64>,
+    /// How many tasks it runs at once.
+    pub(super) at_once: usize,
+}
+
+impl Share {
+    /// The threads of each of its tasks. Several have more than their part: what one leaves idle, at its beginning and
+    /// its end, the others use.
+    pub(super) fn threads_of_task(self) -> usize {
+        let part = self.threads * 2 / self.at_once.max(1);
+        part.clamp(1, self.threads.max(1))
+    }
 }
 
 /// The tasks for these fragments of a stage. Those that the plan does not have, because they were cut
@@ -50,8 +60,7 @@ pub(super) async fn pending(
         plan: plan.to_owned(),
         sha256: sha256.to_owned(),
         index,
-        threads: share.threads,
-        memory: share.memory,
+        share,
         failures: 0,
         alone: false,
     };

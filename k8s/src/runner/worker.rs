@@ -1,13 +1,14 @@
-//! A process that runs tasks, one after the other.
+//! A process that runs tasks, one or several at once.
 //!
 //! ```text
-//!  order: plan, stage, index ──> standard input
-//!                                    geoflow task --serve
-//!  news, log, memory  <───────── standard output: JSON lines, the last of a task is `done` or `failed`
+//!  order: task 7, plan, stage, index ──> standard input
+//!                                            geoflow task --serve
+//!  news, log, memory of task 7 <──────── standard output: JSON lines, the last of a task is `done` or `failed`
 //! ```
 //!
-//! What fragments have in common a process reads once. One whose task has failed has ended; another takes its place.
+//! What fragments have in common a process reads once. With a process that ends all of its tasks end; others take them up.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -16,12 +17,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
-use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
 
-use super::queue::Pending;
+use super::queue::{Pending, Share};
+use crate::TaskExit;
 
 /// How processes are started.
 #[derive(Debug, Clone)]
@@ -38,6 +40,8 @@ pub struct WorkerOptions {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
+    /// Its number, which all that is said of it has.
+    pub task: u64,
     /// The plan, as a URL.
     pub plan: String,
     /// The SHA-256 that it has.
@@ -46,15 +50,27 @@ pub struct Order {
     pub stage: usize,
     /// Which fragment of the stage.
     pub index: usize,
+    /// Of the threads of the process, how many it may use.
+    pub threads: usize,
 }
 
-/// How far a process is.
+/// How far a task is.
 #[derive(Debug, Clone)]
 pub(super) struct WorkerNews {
     pub(super) fragment: String,
-    pub(super) attempt: String,
-    pub(super) rows: u64,
-    pub(super) rows_read: u64,
+    pub(super) what: WorkerNewsKind,
+}
+
+/// What there is to tell of a task.
+#[derive(Debug, Clone)]
+pub(super) enum WorkerNewsKind {
+    Progress {
+        attempt: String,
+        rows: u64,
+        rows_read: u64,
+    },
+    /// Its rows are read and computed; it writes, and leaves the threads to another.
+    AllRead,
 }
 
 /// How a task ended.
@@ -63,7 +79,7 @@ pub(super) struct WorkerEnd {
     pub(super) task: Pending,
     pub(super) attempt: String,
     pub(super) exit: WorkerExit,
-    /// The most memory that it has told of, in bytes.
+    /// The most memory that its process has told of, in bytes.
     pub(super) memory: u64,
     /// What it said: JSON lines.
     pub(super) log: String,
@@ -71,10 +87,12 @@ pub(super) struct WorkerEnd {
     pub(super) message: Option<String>,
     /// What it warned of.
     pub(super) warnings: Vec<String>,
-    /// Whether its process had run others before.
+    /// What its process had.
+    pub(super) share: Share,
+    /// Whether its process has run others, before it or beside it.
     pub(super) used: bool,
-    /// Its process, which can run another.
-    pub(super) worker: Option<Worker>,
+    /// Whether its process, which has run others, ended before the task began.
+    pub(super) unheard: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +105,7 @@ pub(super) enum WorkerExit {
 /// Bytes kept of what a process says of a task.
 const LOG_BYTES: usize = 4 << 20;
 
-/// A process that holds more of its memory than this between two tasks is not asked for a third.
+/// A process that holds more of its memory than this when it has nothing to do is not asked for more.
 const HELD: f64 = 0.75;
 
 /// How long a process may take to end that is told to.
@@ -96,32 +114,58 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A process. Dropped, it is killed.
 #[derive(Debug)]
 pub(super) struct Worker {
-    child: Child,
     /// Held open: it ends itself when this one is gone.
-    stdin: ChildStdin,
-    lines: Lines<BufReader<ChildStdout>>,
-    /// What it has said on standard error since its last task.
-    said: Arc<Mutex<String>>,
-    saying: JoinHandle<()>,
-    threads: usize,
-    memory: Option<u64>,
-    tasks: usize,
+    stdin: tokio::sync::Mutex<Option<ChildStdin>>,
+    desk: Arc<Mutex<Desk>>,
+    /// Has the process, and reads what it says.
+    listening: tokio::sync::Mutex<JoinSet<()>>,
+    pub(super) share: Share,
+}
+
+/// Who is to hear what a process says.
+#[derive(Debug, Default)]
+struct Desk {
+    /// Of the tasks that it has, by number.
+    listeners: HashMap<u64, Listener>,
+    /// Tasks it was given so far.
+    tasks: u64,
+    /// Whether it has said anything.
+    heard: bool,
     /// Bytes that it held when it last told.
     held: u64,
+    /// Whether it is about to end, for want of memory.
+    leaving: bool,
+    /// How it has ended, and what it has said on standard error.
+    ended: Option<(WorkerExit, String)>,
+}
+
+#[derive(Debug)]
+struct Listener {
+    tell: UnboundedSender<Said>,
+    /// Whether the task has rows left to read.
+    reading: bool,
+}
+
+/// What there is to hear of a task.
+#[derive(Debug)]
+pub(super) enum Said {
+    Line(String, Value),
+    /// There is nothing more to hear.
+    Ended(WorkerExit, String),
 }
 
 impl Worker {
-    fn start(task: &Pending, options: &WorkerOptions) -> std::io::Result<Self> {
+    pub(super) fn start(share: Share, options: &WorkerOptions) -> std::io::Result<Self> {
         let mut command = Command::new(&options.program);
         command
             .args(["task", "--serve"])
-            .arg(format!("--threads={}", task.threads))
+            .arg(format!("--threads={}", share.threads))
             .env_remove("JOB_COMPLETION_INDEX")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        if let Some(memory) = task.memory {
+        if let Some(memory) = share.memory {
             command.arg(format!("--memory-limit={memory}B"));
         }
         if let Some(dir) = &options.temp_dir {
@@ -133,90 +177,163 @@ impl Worker {
                 None => command.env_remove(name),
             };
         }
-        tracing::debug!("fragment {}: {command:?}", task.fragment.id);
+        tracing::debug!("{command:?}");
         let mut child = command.spawn()?;
         let piped = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(stdin), Some(stdout), Some(stderr)) = piped else {
             return Err(std::io::Error::other("it has no standard streams"));
         };
-        let said = Arc::new(Mutex::new(String::new()));
+        let desk = Arc::new(Mutex::new(Desk::default()));
+        let mut listening = JoinSet::new();
+        listening.spawn(listen(child, stdout, stderr, Arc::clone(&desk)));
         Ok(Self {
-            child,
-            stdin,
-            lines: BufReader::new(stdout).lines(),
-            saying: tokio::spawn(listen(stderr, Arc::clone(&said))),
-            said,
-            threads: task.threads,
-            memory: task.memory,
-            tasks: 0,
-            held: 0,
+            stdin: tokio::sync::Mutex::new(Some(stdin)),
+            desk,
+            listening: tokio::sync::Mutex::new(listening),
+            share,
         })
     }
 
-    /// Whether it has what the task is to have, and no more memory in use than it needs.
-    pub(super) fn suits(&self, task: &Pending) -> bool {
-        let full = |limit: u64| self.held as f64 > limit as f64 * HELD;
-        self.threads == task.threads
-            && self.memory == task.memory
-            && !task.alone
-            && !self.memory.is_some_and(full)
+    pub(super) fn has_ended(&self) -> bool {
+        self.desk.lock().ended.is_some()
     }
 
-    /// Gives it an order; its first answer, or none if it has ended.
-    async fn begin(&mut self, order: &Order) -> Option<String> {
-        self.said.lock().clear();
-        let mut line = serde_json::to_string(order).ok()?;
-        line.push('\n');
-        // Where it does not listen any more, it says no more either.
-        drop(self.stdin.write_all(line.as_bytes()).await);
-        drop(self.stdin.flush().await);
-        self.lines.next_line().await.ok().flatten()
+    /// Whether it has no task.
+    pub(super) fn is_idle(&self) -> bool {
+        self.desk.lock().listeners.is_empty()
     }
 
-    /// How it ended, and what it said on standard error.
-    async fn ended(mut self) -> (WorkerExit, String) {
-        drop(self.stdin);
-        let exit = match self.child.wait().await {
-            Ok(status) => exit_of(status),
-            Err(_) => WorkerExit::NotStarted,
+    /// Whether it can run one more task of such a share: it has what that is to have, and is not full.
+    pub(super) fn has_room(&self, share: Share) -> bool {
+        let desk = self.desk.lock();
+        let full = |limit: u64| desk.held as f64 > limit as f64 * HELD;
+        let idle = desk.listeners.is_empty();
+        self.share == share
+            && desk.ended.is_none()
+            && !desk.leaving
+            && desk.listeners.values().filter(|l| l.reading).count() < share.at_once
+            && !(idle && self.share.memory.is_some_and(full))
+    }
+
+    /// Takes a task in: its number, and what the process will say of it.
+    pub(super) fn enter(&self) -> (u64, UnboundedReceiver<Said>) {
+        let (tell, said) = unbounded_channel();
+        let mut desk = self.desk.lock();
+        let task = desk.tasks;
+        desk.tasks += 1;
+        match &desk.ended {
+            Some((exit, error)) => drop(tell.send(Said::Ended(*exit, error.clone()))),
+            None => {
+                let reading = true;
+                desk.listeners.insert(task, Listener { tell, reading });
+            }
+        }
+        (task, said)
+    }
+
+    /// Gives it an order. Where it does not listen any more, it says no more either.
+    async fn give(&self, order: &Order) {
+        let Ok(mut line) = serde_json::to_string(order) else {
+            return;
         };
-        drop(self.saying.await);
-        let said = self.said.lock().trim().to_owned();
-        (exit, said)
+        line.push('\n');
+        if let Some(stdin) = self.stdin.lock().await.as_mut() {
+            drop(stdin.write_all(line.as_bytes()).await);
+            drop(stdin.flush().await);
+        }
     }
 
     /// Lets it end, so that it takes its temporary files with it.
-    pub(super) async fn close(self) {
-        drop(tokio::time::timeout(GRACE, self.ended()).await);
+    pub(super) async fn close(&self) {
+        drop(self.stdin.lock().await.take());
+        let mut listening = self.listening.lock().await;
+        drop(tokio::time::timeout(GRACE, listening.join_next()).await);
     }
 }
 
-async fn listen(stderr: ChildStderr, said: Arc<Mutex<String>>) {
-    let mut lines = BufReader::new(stderr).lines();
-    // What is no text is no message.
-    while let Ok(Some(line)) = lines.next_line().await {
-        let mut said = said.lock();
-        if said.len() < LOG_BYTES {
-            said.push_str(&line);
-            said.push('\n');
+/// Hands on what a process says, to its end. Dropped, it kills the process.
+async fn listen(
+    mut child: Child,
+    stdout: ChildStdout,
+    stderr: ChildStderr,
+    desk: Arc<Mutex<Desk>>,
+) {
+    let errors = async {
+        let mut lines = BufReader::new(stderr).lines();
+        let mut said = String::new();
+        // What is no text is no message.
+        while let Ok(Some(line)) = lines.next_line().await {
+            if said.len() < LOG_BYTES {
+                said.push_str(&line);
+                said.push('\n');
+            }
+        }
+        said.trim().to_owned()
+    };
+    let events = async {
+        let mut lines = BufReader::new(stdout).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            desk.lock().hear(line);
+        }
+    };
+    let ((), said) = tokio::join!(events, errors);
+    let exit = match child.wait().await {
+        Ok(status) => exit_of(status),
+        Err(_) => WorkerExit::NotStarted,
+    };
+    let mut desk = desk.lock();
+    for (_, listener) in desk.listeners.drain() {
+        drop(listener.tell.send(Said::Ended(exit, said.clone())));
+    }
+    desk.ended = Some((exit, said));
+}
+
+impl Desk {
+    fn hear(&mut self, line: String) {
+        self.heard = true;
+        let Ok(event) = serde_json::from_str::<Value>(&line) else {
+            return;
+        };
+        if let Some(memory) = event.get("memory").and_then(Value::as_u64) {
+            self.held = memory;
+        }
+        let Some(task) = event.get("task").and_then(Value::as_u64) else {
+            return;
+        };
+        let kind = event.get("event").and_then(Value::as_str);
+        let last = matches!(kind, Some("done" | "failed"));
+        let code = event.get("exit_code").and_then(Value::as_u64);
+        self.leaving |= code == Some(TaskExit::OutOfMemory.code().into());
+        let Some(listener) = self.listeners.get_mut(&task) else {
+            return;
+        };
+        listener.reading &= kind != Some("all_read");
+        // Nobody listens any more when the job is given up.
+        drop(listener.tell.send(Said::Line(line, event)));
+        if last {
+            self.listeners.remove(&task);
         }
     }
 }
 
-/// Runs a task to its end, in a process that has run others if there is one. Dropped, it kills the process.
+/// Runs a task that has entered a process to its end.
 pub(super) async fn run(
     task: Pending,
     stage: usize,
-    options: WorkerOptions,
-    idle: Option<Worker>,
+    worker: Arc<Worker>,
+    (number, mut said): (u64, UnboundedReceiver<Said>),
     news: UnboundedSender<WorkerNews>,
 ) -> WorkerEnd {
-    let order = Order {
-        plan: task.plan.clone(),
-        sha256: task.sha256.clone(),
-        stage,
-        index: task.index,
-    };
+    worker
+        .give(&Order {
+            task: number,
+            plan: task.plan.clone(),
+            sha256: task.sha256.clone(),
+            stage,
+            index: task.index,
+            threads: worker.share.threads_of_task(),
+        })
+        .await;
     let mut end = WorkerEnd {
         attempt: String::new(),
         exit: WorkerExit::NotStarted,
@@ -224,89 +341,84 @@ pub(super) async fn run(
         log: String::new(),
         message: None,
         warnings: vec![],
+        share: worker.share,
         used: false,
-        worker: None,
+        unheard: false,
         task,
     };
-    let mut begun = None;
-    if let Some(mut worker) = idle {
-        // One that has ended meanwhile is no failure of this task.
-        begun = worker.begin(&order).await.map(|line| (worker, Some(line)));
-    }
-    let (mut worker, mut line) = match begun {
-        Some(begun) => begun,
-        None => match Worker::start(&end.task, &options) {
-            Ok(mut worker) => {
-                let line = worker.begin(&order).await;
-                (worker, line)
+    loop {
+        match said.recv().await {
+            Some(Said::Line(line, event)) => {
+                if end.note(&line, &event, &news) {
+                    break;
+                }
             }
-            Err(error) => {
-                let program = options.program.display();
-                end.message = Some(format!("{program} cannot be started: {error}"));
-                return end;
+            Some(Said::Ended(exit, error)) => {
+                end.exit = exit;
+                // One that has ended meanwhile is no failure of this task.
+                end.unheard = end.log.is_empty() && worker.desk.lock().heard;
+                if end.message.is_none() && !error.is_empty() {
+                    end.message = Some(error);
+                }
+                break;
             }
-        },
-    };
-    end.used = worker.tasks > 0;
-    worker.tasks += 1;
-    while let Some(said) = line {
-        if note(&mut end, &mut worker, &said, &news) {
-            end.exit = WorkerExit::Code(0);
-            end.worker = Some(worker);
-            return end;
+            // Who listens to the process is gone, and the process with it.
+            None => break,
         }
-        line = worker.lines.next_line().await.ok().flatten();
     }
-    let (exit, said) = worker.ended().await;
-    end.exit = exit;
-    if end.message.is_none() && !said.is_empty() {
-        end.message = Some(said);
-    }
+    end.used = worker.desk.lock().tasks > 1;
     end
 }
 
-/// Reads one line of the log; whether it says that the task is done.
-fn note(
-    end: &mut WorkerEnd,
-    worker: &mut Worker,
-    line: &str,
-    news: &UnboundedSender<WorkerNews>,
-) -> bool {
-    if end.log.len() < LOG_BYTES {
-        end.log.push_str(line);
-        end.log.push('\n');
-    }
-    let Ok(event) = serde_json::from_str::<Value>(line) else {
-        return false;
-    };
-    let number = |name: &str| event.get(name).and_then(Value::as_u64).unwrap_or(0);
-    let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
-    if !text("attempt").is_empty() {
-        text("attempt").clone_into(&mut end.attempt);
-    }
-    if event.get("memory").is_some() {
-        worker.held = number("memory");
-        end.memory = end.memory.max(worker.held);
-    }
-    match text("event") {
-        "done" => {
-            let warnings = event.get("warnings").and_then(Value::as_array);
-            let texts = warnings.into_iter().flatten().filter_map(Value::as_str);
-            end.warnings.extend(texts.map(str::to_owned));
+impl WorkerEnd {
+    /// Reads one line of the log; whether it is the last.
+    fn note(&mut self, line: &str, event: &Value, news: &UnboundedSender<WorkerNews>) -> bool {
+        if self.log.len() < LOG_BYTES {
+            self.log.push_str(line);
+            self.log.push('\n');
         }
-        "failed" => end.message = Some(text("message").to_owned()),
-        "progress" => {
+        let number = |name: &str| event.get(name).and_then(Value::as_u64).unwrap_or(0);
+        let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
+        if !text("attempt").is_empty() {
+            text("attempt").clone_into(&mut self.attempt);
+        }
+        self.memory = self.memory.max(number("memory"));
+        let tell = |what| {
             // Nobody listens any more when the job is given up.
             drop(news.send(WorkerNews {
-                fragment: end.task.fragment.id.clone(),
-                attempt: end.attempt.clone(),
-                rows: number("rows"),
-                rows_read: number("rows_read"),
+                fragment: self.task.fragment.id.clone(),
+                what,
             }));
+        };
+        match text("event") {
+            "done" => {
+                let warnings = event.get("warnings").and_then(Value::as_array);
+                let texts = warnings.into_iter().flatten().filter_map(Value::as_str);
+                self.warnings.extend(texts.map(str::to_owned));
+                self.exit = WorkerExit::Code(0);
+                true
+            }
+            "failed" => {
+                self.message = Some(text("message").to_owned());
+                let code = u8::try_from(number("exit_code"));
+                self.exit = WorkerExit::Code(code.unwrap_or(u8::MAX));
+                true
+            }
+            "all_read" => {
+                tell(WorkerNewsKind::AllRead);
+                false
+            }
+            "progress" => {
+                tell(WorkerNewsKind::Progress {
+                    attempt: self.attempt.clone(),
+                    rows: number("rows"),
+                    rows_read: number("rows_read"),
+                });
+                false
+            }
+            _ => false,
         }
-        _ => {}
     }
-    text("event") == "done"
 }
 
 fn exit_of(status: std::process::ExitStatus) -> WorkerExit {

@@ -2,6 +2,7 @@
 
 mod failure;
 mod inputs;
+mod last_row;
 mod limits;
 mod manifest;
 mod metrics;

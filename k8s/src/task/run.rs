@@ -20,6 +20,7 @@ use geoflow_engine::Error;
 use geoflow_engine::join::SharedBuilds;
 use geoflow_sql::Session;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use super::failure::TaskFailure;
 use super::inputs::{check_files, files_read};
@@ -67,6 +68,7 @@ struct Inner {
     statistics: TaskStatistics,
     running: Option<Arc<dyn ExecutionPlan>>,
     written: Option<super::store::RecordingStore>,
+    all_read: Arc<Notify>,
 }
 
 /// The same text for every fragment, so that it is said once; how many there were is in the statistics.
@@ -102,6 +104,12 @@ impl TaskState {
             bytes: inner.written.as_ref().map_or(0, |store| store.bytes()),
             memory: process_memory(None).map_or(0, |(now, _)| now),
         }
+    }
+
+    /// Resolves once when the task has read and computed all of its rows, so that what is left is to write them.
+    pub async fn all_read(&self) {
+        let all_read = Arc::clone(&self.0.lock().all_read);
+        all_read.notified().await;
     }
 
     /// Leaves a report of a task that fails, for those who look for the cause. It may not succeed.
@@ -154,8 +162,8 @@ pub(crate) fn attempt_id() -> String {
 
 /// Runs a task to its end: the manifest of its fragment is there, its own or that of another attempt.
 ///
-/// A session with [`shared_builds`](geoflow_sql::SessionBuilder::shared_builds) lets tasks of one plan that run in one process
-/// after another read what is the same for all of them once.
+/// A session with [`shared_builds`](geoflow_sql::SessionBuilder::shared_builds) lets tasks of one plan that run in one process,
+/// at once or after another, read what is the same for all of them once.
 ///
 /// # Errors
 /// [`TaskFailure`] with the code to exit with. Nothing that it wrote counts then.
@@ -371,14 +379,16 @@ impl Task<'_> {
 
     fn new_files(&self, session: &Session) -> Result<NewFiles, TaskFailure> {
         let id = &self.fragment.id;
+        let all_read = Arc::clone(&self.state.0.lock().all_read);
         if self.kind == StageKind::States {
             let name = format!("states/{id}-{}", self.attempt);
-            return Ok(NewFiles::new(self.job.folder().clone(), name, "arrow"));
+            let folder = self.job.folder().clone();
+            return Ok(NewFiles::new(folder, name, "arrow", all_read));
         }
         let registry = &session.context().runtime_env().object_store_registry;
         let output = Folder::open(registry.as_ref(), &self.plan.sink.output)?;
         let name = part_name(self.plan, id, &self.attempt);
-        Ok(NewFiles::new(output, name, "parquet"))
+        Ok(NewFiles::new(output, name, "parquet", all_read))
     }
 
     async fn write(

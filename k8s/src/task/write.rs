@@ -23,9 +23,11 @@ use geoflow_engine::geoparquet::{FileNames, read_footer, summarize_row_groups};
 use object_store::buffered::BufWriter;
 use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::io::AsyncWriteExt;
+use tokio::sync::Notify;
 use url::Url;
 
 use super::Part;
+use super::last_row::LastRowExec;
 use super::sink::{is_many_files, plan_sink};
 use super::store::{Recorded, RecordingStore};
 use crate::plan::Sink;
@@ -41,16 +43,24 @@ pub(super) struct NewFiles {
     name: String,
     extension: &'static str,
     store: RecordingStore,
+    /// Told when the last row is out, and nothing but writing is left.
+    all_read: Arc<Notify>,
 }
 
 impl NewFiles {
-    pub(super) fn new(folder: Folder, name: String, extension: &'static str) -> Self {
+    pub(super) fn new(
+        folder: Folder,
+        name: String,
+        extension: &'static str,
+        all_read: Arc<Notify>,
+    ) -> Self {
         let store = RecordingStore::new(Arc::clone(folder.store()));
         Self {
             folder,
             name,
             extension,
             store,
+            all_read,
         }
     }
 
@@ -100,6 +110,7 @@ impl NewFiles {
             file_output_mode: FileOutputMode::SingleFile,
         };
         let writer = plan_sink(state, physical, sink, config).await?;
+        let writer = LastRowExec::below(writer, &self.all_read)?;
         let written = run_to_end(writer, self.named(state)).await;
         registry.deregister_store(&root)?;
         written?;
@@ -197,6 +208,7 @@ impl NewFiles {
                 let encoded = std::mem::take(writer.get_mut());
                 upload.put(encoded.into()).await?;
             }
+            self.all_read.notify_one();
             writer.finish()?;
             let encoded = std::mem::take(writer.get_mut());
             upload.put(encoded.into()).await?;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use data::{Result, write_tables};
+use futures::StreamExt;
 use geoflow_engine::join::SharedBuilds;
 use geoflow_k8s::commit::{commit, settle};
 use geoflow_k8s::job::{Job, RunnerKind, submit};
@@ -305,15 +306,17 @@ async fn task_of(
     Ok(())
 }
 
-/// Runs every fragment, some twice, some cut finer first, each by itself or one after the other in a process that
-/// reads once what they have in common; then commits.
+/// Runs every fragment, some twice, some cut finer first, each by itself, or in a process that reads once what they have
+/// in common, one after the other or several at once; then commits.
 async fn run_all(session: &Session, job: &Job, rng: &mut StdRng) -> Result<()> {
     let process = sessions(rng.random_bool(0.3))?;
     let alone = rng.random_bool(0.3);
+    let at_once = rng.random_range(1..=3);
     let sha256 = Some(job.record.plan_sha256.as_str());
     let url = job.folder.folder().object_url("plan.json");
     let runtime = session.context().runtime_env();
     for (stage, planned) in job.plan.stages.iter().enumerate() {
+        let mut tasks = vec![];
         for (index, fragment) in planned.fragments.iter().enumerate() {
             if rng.random_bool(0.2)
                 && planned.kind != StageKind::Final
@@ -330,8 +333,12 @@ async fn run_all(session: &Session, job: &Job, rng: &mut StdRng) -> Result<()> {
                     true => crate::session()?,
                     false => process.clone().build()?,
                 };
-                task_of(session, &url, sha256, stage, index).await?;
+                tasks.push(task_of(session, &url, sha256, stage, index));
             }
+        }
+        let mut tasks = futures::stream::iter(tasks).buffer_unordered(at_once);
+        while let Some(done) = tasks.next().await {
+            done?;
         }
         let manifests = job.folder.manifests().await?;
         assert!(
