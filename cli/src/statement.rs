@@ -42,7 +42,8 @@ pub(crate) fn parse(texts: &[SqlText], options: &SqlParserOptions) -> Result<Vec
     for (index, text) in texts.iter().enumerate() {
         let dialect = geoflow_sql::dialect(options)
             .ok_or_else(|| Failure::user(format!("unknown SQL dialect {}", options.dialect)))?;
-        let parsed = DFParserBuilder::new(text.text.as_str())
+        let expanded = geoflow_sql::expand_stars(dialect.as_ref(), &text.text);
+        let parsed = DFParserBuilder::new(expanded.as_ref())
             .with_dialect(dialect.as_ref())
             .with_recursion_limit(options.recursion_limit.get())
             .build()

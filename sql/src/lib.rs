@@ -23,9 +23,11 @@ mod sets_of_rows;
 mod show;
 mod sort;
 mod split;
+mod stars;
 mod struct_fields;
 mod syntax;
 pub mod url_table;
 
 pub use dialect::dialect;
 pub use session::{Session, SessionBuilder, parse};
+pub use stars::expand as expand_stars;

@@ -39,7 +39,7 @@ use crate::sort::ParallelSortRule;
 use crate::split::SplitRule;
 use crate::struct_fields::StructFields;
 use crate::url_table::{ParquetTableFactory, enable_url_tables, name_calls};
-use crate::{functions, headings, idioms};
+use crate::{functions, headings, idioms, stars};
 
 /// How many of the greatest memory users an out-of-memory message names.
 const NAMED_CONSUMERS: usize = 5;
@@ -261,7 +261,8 @@ pub fn parse(state: &SessionState, text: &str) -> Result<Statement> {
     let Some(dialect) = dialect(options) else {
         return plan_err!("there is no SQL dialect {}", options.dialect);
     };
-    let mut statements = DFParserBuilder::new(text)
+    let text = stars::expand(dialect.as_ref(), text);
+    let mut statements = DFParserBuilder::new(text.as_ref())
         .with_dialect(dialect.as_ref())
         .with_recursion_limit(options.recursion_limit.get())
         .build()?

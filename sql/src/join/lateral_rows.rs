@@ -1,4 +1,5 @@
-//! `LATERAL` subqueries that make rows of a list: `FROM t, LATERAL (SELECT unnest(t.list) AS item)`.
+//! `LATERAL` subqueries that read no table: `FROM t, LATERAL (SELECT unnest(t.list) AS item)`, or
+//! `FROM t, LATERAL (SELECT ST_Centroid(t.geom) AS middle)`.
 //!
 //! ```text
 //!  Join                                     Projection: t.*, unnested AS u.item
@@ -9,10 +10,10 @@
 //!          EmptyRelation: one row
 //! ```
 //!
-//! The subquery reads no table, so it is evaluated over the rows of the left side. DataFusion's own rule gets no
-//! reference out of an `Unnest`.
+//! The subquery is evaluated over the rows of the left side. DataFusion's own rule gets no reference out of an
+//! `Unnest`, nor out of a `Projection`.
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{
     Column, JoinType, NullHandling, RecursionUnnestOption, ScalarValue, UnnestOptions,
 };
@@ -62,7 +63,7 @@ fn over_left(join: &Join) -> Result<Option<LogicalPlan>> {
         JoinType::Left if always => true,
         _ => return Ok(None),
     };
-    if !join.on.is_empty() || !unnests(&join.right) {
+    if !join.on.is_empty() || !(unnests(&join.right) || computes(&join.right)?) {
         return Ok(None);
     }
     let mut lift = Lift {
@@ -94,6 +95,18 @@ fn unnests(plan: &LogicalPlan) -> bool {
             _ => false,
         },
     }
+}
+
+/// Whether a plan computes one row of rows outside of it. What refers to none is computed once, not for every row.
+fn computes(plan: &LogicalPlan) -> Result<bool> {
+    let (mut refers, mut tables) = (false, false);
+    plan.apply(|node| {
+        refers |= node.contains_outer_reference();
+        tables |= node.inputs().is_empty()
+            && !matches!(node, LogicalPlan::EmptyRelation(empty) if empty.produce_one_row);
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(refers && !tables)
 }
 
 /// What a part of the subquery is over the rows of the left side.
