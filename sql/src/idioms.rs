@@ -17,6 +17,7 @@ use crate::{functions, syntax};
 /// | `(value).part`, `f(x).part`, `list[1].part` | `value['part']`, a column named `part` |
 /// | `FROM t, ST_Dump(t.geom) AS d` | `FROM t, LATERAL (SELECT unnest(...)['geom'] AS geom, ...) AS d` |
 /// | `(d).geom` of such a table | `d.geom` |
+/// | `'SRID=4326;POINT(1 2)'::geometry` | `ST_GeomFromEWKT('SRID=4326;POINT(1 2)')` |
 /// | `SELECT i FROM generate_series(1, 3) AS i` | `SELECT i.value AS i` |
 /// | `coalesce(NULL, geom)` | `coalesce(geom)` |
 /// | `FROM ST_SquareGrid(...)` | `FROM st_squaregrid(...)` |
@@ -84,6 +85,7 @@ impl ast::VisitorMut for Idioms {
             *expr = ast::Expr::CompoundIdentifier(vec![name.clone(), ast::Ident::new("value")]);
         }
         without_nulls(expr);
+        with_srid(expr);
         let ast::Expr::CompoundFieldAccess { root, access_chain } = expr else {
             return ControlFlow::Continue(());
         };
@@ -168,6 +170,38 @@ fn last_part(expr: &ast::Expr) -> Option<ast::Ident> {
             }
         }
         _ => None,
+    }
+}
+
+/// `ST_GeomFromEWKT('SRID=4326;POINT(1 2)')` in place of a cast of the text to geometry: the CRS of a cast is that of
+/// its type.
+fn with_srid(expr: &mut ast::Expr) {
+    let ast::Expr::Cast {
+        kind: ast::CastKind::Cast | ast::CastKind::DoubleColon,
+        expr: inner,
+        data_type: ast::DataType::Custom(name, modifiers),
+        ..
+    } = expr
+    else {
+        return;
+    };
+    let name = name.to_string().to_ascii_lowercase();
+    let text = match inner.as_ref() {
+        ast::Expr::Value(value) => match &value.value {
+            ast::Value::SingleQuotedString(text) => text.trim_start(),
+            _ => return,
+        },
+        _ => return,
+    };
+    if !["geometry", "public.geometry"].contains(&name.as_str()) {
+        return;
+    }
+    let Some(function) = functions::reader_with_srid(text) else {
+        return;
+    };
+    syntax::wrap(function, inner);
+    if modifiers.is_empty() {
+        *expr = std::mem::replace(inner.as_mut(), ast::Expr::value(ast::Value::Null));
     }
 }
 

@@ -34,7 +34,7 @@ pub use geojson_reader::{GeoJsonError, geojson_to_wkb};
 pub use geojson_writer::{RingOrder, wkb_to_geojson};
 pub use invalid::InvalidPolicy;
 pub(crate) use invalid::set_null;
-pub use number::write_number;
+pub use number::{rounded, write_number};
 pub use tree::{Body, Tree};
 pub use wkb_iso::{is_iso, map_wkb, wkb_to_iso};
 pub use wkb_map::{Ordinates, map_ordinates, wkb_with_dimensions};

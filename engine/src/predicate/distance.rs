@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 
 use geo_types::Coord;
 
+use super::chunks::{Chunks, MANY_PAIRS};
 use super::intersects::intersects;
 use super::matrix::Location;
 use super::orient::{Meet, meet, on_segment, orient};
@@ -297,6 +298,17 @@ fn edges_nearest(a: &Shape, b: &Shape, limit: f64, enough: f64) -> f64 {
     } else {
         (b, a)
     };
+    if limit == f64::INFINITY && few.edge_count().saturating_mul(many.edge_count()) > MANY_PAIRS {
+        let chunks = |shape: &Shape| Chunks::new(shape.segments().map(|(p, q)| [p, q]).collect());
+        let mut best = f64::INFINITY;
+        chunks(few).nearest_runs(&chunks(many), |run, other| {
+            for ([f1, f2], [m1, m2]) in run.iter().flat_map(|e| other.iter().map(move |f| (e, f))) {
+                best = best.min(segment_segment(*f1, *f2, *m1, *m2));
+            }
+            best
+        });
+        return best;
+    }
     // Each edge of the few asks for the many.
     many.index_for(few.edge_count());
     let mut best = f64::INFINITY;

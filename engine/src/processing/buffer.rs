@@ -11,6 +11,7 @@ use std::f64::consts::{FRAC_PI_2, PI, TAU};
 use geo_types::{Coord, Geometry, LineString, MultiPolygon, Polygon};
 
 use crate::overlay::{Arrangement, Edge, assemble, is_counterclockwise, trace_polygons, union_all};
+use crate::predicate::point_segment;
 
 /// The shape of a buffer where lines end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +144,15 @@ fn circle(p: Coord<f64>, distance: f64, style: &BufferStyle) -> Option<Polygon<f
     Some(Polygon::new(LineString(ring), vec![]))
 }
 
+/// Vertices of a path from which dents are left out.
+const LONG: usize = 1000;
+
+/// How deep a dent is at most that is left out, as a part of the distance.
+const DENT: f64 = 0.01;
+
+/// How many of the vertices are looked at that have been left out before.
+const SAMPLES: usize = 10;
+
 struct Curves<'a> {
     distance: f64,
     style: &'a BufferStyle,
@@ -167,7 +177,7 @@ impl Curves<'_> {
             if is_counterclockwise(&closed) != (i == 0) {
                 path.reverse();
             }
-            self.ring(&path, None);
+            self.ring(&self.without_dents(path), None);
         }
         self.resolve()
     }
@@ -185,20 +195,71 @@ impl Curves<'_> {
         }
         if path.len() > 3 && path.first() == path.last() {
             // A closed line has no ends: once around on either side.
-            let there = &path[..path.len() - 1];
+            let there = path[..path.len() - 1].to_vec();
             let back: Vec<Coord<f64>> = there.iter().rev().copied().collect();
-            self.ring(there, None);
-            self.ring(&back, None);
+            self.ring(&self.without_dents(there), None);
+            self.ring(&self.without_dents(back), None);
             return self.resolve();
         }
+        let back: Vec<Coord<f64>> = path.iter().rev().copied().collect();
+        let (mut path, back) = (self.without_dents(path), self.without_dents(back));
         let n = path.len();
-        let there_and_back: Vec<Coord<f64>> = path
-            .iter()
-            .chain(path[1..n - 1].iter().rev())
-            .copied()
-            .collect();
-        self.ring(&there_and_back, Some((0, n - 1)));
+        path.extend_from_slice(&back[1..back.len() - 1]);
+        self.ring(&path, Some((0, n - 1)));
         self.resolve()
+    }
+
+    /// A long path without the vertices of dents that are no deeper than a hundredth of the distance, which the buffer
+    /// fills: it reaches at most so much farther there. PostGIS leaves them out of all paths.
+    fn without_dents(&self, mut path: Vec<Coord<f64>>) -> Vec<Coord<f64>> {
+        if path.len() < LONG {
+            return path;
+        }
+        let deep = DENT * self.distance.abs();
+        let all = path.clone();
+        // The places of what is left in the whole path.
+        let mut left: Vec<usize> = (0..all.len()).collect();
+        let is_dent = |i: usize, j: usize, k: usize| {
+            let (a, b, c) = (all[i], all[j], all[k]);
+            let turn = (b.x - a.x) * (c.y - b.y) - (b.y - a.y) * (c.x - b.x);
+            // Moved to the right, a path is drawn over itself where it turns right.
+            let inward = if self.distance > 0.0 {
+                turn < 0.0
+            } else {
+                turn > 0.0
+            };
+            let step = ((k - i) / SAMPLES).max(1);
+            inward
+                && point_segment(b, a, c) < deep
+                && (i..k)
+                    .step_by(step)
+                    .all(|i| point_segment(all[i], a, c) < deep)
+        };
+        loop {
+            let before = left.len();
+            // The ends stay, and so do the edges at them.
+            let mut kept = left[..2.min(before)].to_vec();
+            let mut at = 2;
+            while at + 1 < before {
+                let from = kept.last().copied().unwrap_or(0);
+                if is_dent(from, left[at], left[at + 1]) {
+                    // Its neighbours have their turn the next time.
+                    kept.push(left[at + 1]);
+                    at += 2;
+                } else {
+                    kept.push(left[at]);
+                    at += 1;
+                }
+            }
+            kept.extend_from_slice(&left[at.min(before)..]);
+            left = kept;
+            if left.len() == before {
+                break;
+            }
+        }
+        path.clear();
+        path.extend(left.iter().map(|i| all[*i]));
+        path
     }
 
     /// The curve to the right of a closed path. `ends` are where a line there and back turns around.

@@ -3,6 +3,7 @@
 use geo_types::{Coord, Geometry, Line, LineString};
 
 use crate::predicate::SpatialPredicate;
+use crate::predicate::chunks::{Chunks, MANY_PAIRS};
 
 /// A point of each geometry such that no two are closer; the same one twice where they meet. `None`
 /// beside EMPTY.
@@ -26,20 +27,37 @@ pub fn closest_points(a: &Geometry<f64>, b: &Geometry<f64>) -> Option<(Coord<f64
         if best.is_none_or(|(least, ..)| d < least) {
             best = Some((d, p, q));
         }
+        d
     };
-    let mut others = vec![];
+    let mut offer_edges = |s: &Line<f64>, t: &Line<f64>| {
+        let crossing = cross(s, t).map_or(f64::INFINITY, |p| offer(p, p));
+        crossing
+            .min(offer(s.start, foot(t, s.start)))
+            .min(offer(s.end, foot(t, s.end)))
+            .min(offer(foot(s, t.start), t.start))
+            .min(offer(foot(s, t.end), t.end))
+    };
+    let (mut lines, mut others) = (vec![], vec![]);
+    each_segment(a, &mut |line| lines.push(line));
     each_segment(b, &mut |line| others.push(line));
-    each_segment(a, &mut |s| {
-        for t in &others {
-            if let Some(p) = cross(&s, t) {
-                offer(p, p);
+    if lines.len().saturating_mul(others.len()) > MANY_PAIRS {
+        let chunks = |lines: &[Line<f64>]| {
+            Chunks::new(lines.iter().map(|line| [line.start, line.end]).collect())
+        };
+        let mut least = f64::INFINITY;
+        chunks(&lines).nearest_runs(&chunks(&others), |run, other| {
+            for (s, t) in run.iter().flat_map(|s| other.iter().map(move |t| (s, t))) {
+                least = least.min(offer_edges(&Line::new(s[0], s[1]), &Line::new(t[0], t[1])));
             }
-            offer(s.start, foot(t, s.start));
-            offer(s.end, foot(t, s.end));
-            offer(foot(&s, t.start), t.start);
-            offer(foot(&s, t.end), t.end);
+            least
+        });
+    } else {
+        for s in &lines {
+            for t in &others {
+                offer_edges(s, t);
+            }
         }
-    });
+    }
     let (least, p, q) = best?;
     if least > 0.0 && SpatialPredicate::Intersects.evaluate(a, b, 0.0) {
         return inside(a, b).or_else(|| inside(b, a)).map(|p| (p, p));
@@ -47,15 +65,26 @@ pub fn closest_points(a: &Geometry<f64>, b: &Geometry<f64>) -> Option<(Coord<f64
     Some((p, q))
 }
 
-/// The least distance of a point to the points, lines and rings of a geometry; `None` for EMPTY.
-pub fn linework_distance(geometry: &Geometry<f64>, p: Coord<f64>) -> Option<f64> {
-    let mut least: Option<f64> = None;
-    each_segment(geometry, &mut |line| {
-        let q = foot(&line, p);
-        let d = (p.x - q.x).hypot(p.y - q.y);
-        least = Some(least.map_or(d, |least| least.min(d)));
-    });
-    least
+/// The points, lines and rings of a geometry, to measure from many places.
+#[derive(Debug)]
+pub struct Linework {
+    edges: Chunks,
+}
+
+impl Linework {
+    /// That of a geometry.
+    pub fn new(geometry: &Geometry<f64>) -> Self {
+        let mut edges = vec![];
+        each_segment(geometry, &mut |line| edges.push([line.start, line.end]));
+        Self {
+            edges: Chunks::new(edges),
+        }
+    }
+
+    /// The least distance of a place; anything at most `enough` in place of a smaller one. Infinite for EMPTY.
+    pub fn distance(&mut self, p: Coord<f64>, enough: f64) -> f64 {
+        self.edges.distance(p, enough)
+    }
 }
 
 /// The point of a segment that is closest to `p`.

@@ -104,6 +104,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
         evaluate: Scalar(geometry_type),
     },
     Function {
+        name: "GeometryType",
+        aliases: &[],
+        signatures: &[&[GEOM]],
+        returns: Returns::Text,
+        about: "The type in capitals, with M behind it where there is M and no Z: POINT, MULTIPOLYGON, LINESTRINGM.",
+        empty: "EMPTY has a type as well.",
+        examples: &[("GeometryType('MULTIPOINT((1 2))')", "MULTIPOINT")],
+        evaluate: Scalar(geometry_type_in_capitals),
+    },
+    Function {
         name: "ST_Dimension",
         aliases: &[],
         signatures: &[&[GEOM]],
@@ -172,7 +182,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ST_NumGeometries",
-        aliases: &[],
+        aliases: &["ST_NGeometries"],
         signatures: &[&[GEOM]],
         returns: Returns::Integer,
         about: "How many parts a multi geometry or collection has; 1 for any other type.",
@@ -280,6 +290,18 @@ fn geometry_type(call: &Call<'_>) -> Result<ArrayRef> {
         let header = header(geometry, row)?;
         out.push_str("ST_");
         out.push_str(header.kind.name());
+        Ok(())
+    })
+}
+
+fn geometry_type_in_capitals(call: &Call<'_>) -> Result<ArrayRef> {
+    let geometry = call.geometry(0)?;
+    call.texts(|row, out| {
+        let header = header(geometry, row)?;
+        out.push_str(header.kind.tag());
+        if header.has_m && !header.has_z {
+            out.push('M');
+        }
         Ok(())
     })
 }

@@ -13,7 +13,9 @@ use geoflow_engine::overlay::{Operation, invalid, make_valid, overlay};
 use geoflow_engine::processing::{BufferStyle, Cap, Join, buffer, hull_geometry};
 
 use super::call::Call;
-use super::definition::{CrsRule, Evaluate::Scalar, Function, GEOM, Kind, Returns, parameter};
+use super::definition::{
+    CrsRule, Evaluate::Scalar, Function, GEOM, Kind, Parameter, Returns, parameter,
+};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
@@ -44,9 +46,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "ST_IsValid",
         aliases: &[],
-        signatures: &[&[GEOM]],
+        signatures: &[&[GEOM], &[GEOM, FLAGS]],
         returns: Returns::Boolean,
-        about: "Whether rings do not cross themselves or each other, holes lie in their shells, interiors are connected and polygons of a multipolygon do not overlap.",
+        about: "Whether rings do not cross themselves or each other, holes lie in their shells, interiors are connected and polygons of a multipolygon do not overlap. `flags` is 0; 1, shells that touch themselves to make holes, is an error.",
         empty: "EMPTY is valid.",
         examples: &[("ST_IsValid('POLYGON((0 0,2 2,2 0,0 2,0 0))')", "false")],
         evaluate: Scalar(is_valid),
@@ -54,9 +56,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "ST_IsValidReason",
         aliases: &[],
-        signatures: &[&[GEOM]],
+        signatures: &[&[GEOM], &[GEOM, FLAGS]],
         returns: Returns::Text,
-        about: "'Valid Geometry', or what makes it invalid, and where.",
+        about: "'Valid Geometry', or what makes it invalid, and where. `flags` is 0, as in ST_IsValid.",
         empty: "EMPTY is valid.",
         examples: &[(
             "ST_IsValidReason('POLYGON((0 0,2 2,2 0,0 2,0 0))')",
@@ -67,9 +69,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "ST_MakeValid",
         aliases: &[],
-        signatures: &[&[GEOM]],
+        signatures: &[&[GEOM], &[GEOM, parameter("method", Kind::Text)]],
         returns: Returns::Geometry(CrsRule::Arguments),
-        about: "A valid geometry of the same points: what an odd number of rings hold is area, edges that bound no area become lines, lines without length points. A valid geometry is returned as it is, with Z and M; else they are dropped.",
+        about: "A valid geometry of the same points: what an odd number of rings hold is area, edges that bound no area become lines, lines without length points. A valid geometry is returned as it is, with Z and M; else they are dropped. `method` is 'method=linework', which this is; any other is an error.",
         empty: "EMPTY stays EMPTY.",
         examples: &[(
             "ST_Area(ST_MakeValid('POLYGON((0 0,2 2,2 0,0 2,0 0))'))",
@@ -117,6 +119,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         evaluate: Scalar(clip),
     },
 ];
+
+const FLAGS: Parameter = parameter("flags", Kind::Integer);
 
 /// No more segments in a quarter of a circle.
 const MOST_SEGMENTS: u32 = 100_000;
@@ -196,14 +200,37 @@ fn read_style(text: &str, style: &mut BufferStyle) -> Result<(), String> {
     Ok(())
 }
 
+/// Says for a row that there are no flags but 0.
+fn no_flags<'a>(call: &'a Call<'_>) -> Result<impl Fn(usize) -> Result<(), Error> + 'a> {
+    let flags = match call.arity() {
+        2 => Some(call.integer(1)?),
+        _ => None,
+    };
+    Ok(
+        move |row| match flags.as_ref().map_or(0, |flags| flags(row)) {
+            0 => Ok(()),
+            other => Err(call.invalid(
+                row,
+                format!(
+                    "the flags {other} are not known here: 0 asks for validity as OGC defines it"
+                ),
+            )),
+        },
+    )
+}
+
 fn is_valid(call: &Call<'_>) -> Result<ArrayRef> {
-    let geometry = call.geometry(0)?;
-    call.booleans(|row| Ok(Some(invalid(geometry.geometry(row)?.as_ref()).is_none())))
+    let (geometry, no_flags) = (call.geometry(0)?, no_flags(call)?);
+    call.booleans(|row| {
+        no_flags(row)?;
+        Ok(Some(invalid(geometry.geometry(row)?.as_ref()).is_none()))
+    })
 }
 
 fn valid_reason(call: &Call<'_>) -> Result<ArrayRef> {
-    let geometry = call.geometry(0)?;
+    let (geometry, no_flags) = (call.geometry(0)?, no_flags(call)?);
     call.texts(|row, out| {
+        no_flags(row)?;
         match invalid(geometry.geometry(row)?.as_ref()) {
             None => out.push_str("Valid Geometry"),
             Some(invalid) => out.push_str(&invalid.to_string()),
@@ -214,7 +241,22 @@ fn valid_reason(call: &Call<'_>) -> Result<ArrayRef> {
 
 fn valid(call: &Call<'_>) -> Result<ArrayRef> {
     let geometry = call.geometry(0)?;
+    let method = match call.arity() {
+        2 => Some(call.text(1)?),
+        _ => None,
+    };
     call.binaries(|row, out| {
+        if let Some(method) = &method {
+            let method = method(row).trim();
+            if !method.eq_ignore_ascii_case("method=linework") {
+                return Err(call.invalid(
+                    row,
+                    format!(
+                        "\"{method}\" is not known here: polygons are mended by 'method=linework'"
+                    ),
+                ));
+            }
+        }
         let value = geometry.geometry(row)?;
         match invalid(&value) {
             None => wkb_to_iso(geometry.wkb(row)?, out).map_err(|e| geometry.invalid(row, e))?,

@@ -151,6 +151,11 @@ impl<'a> Call<'a> {
             .is_some_and(|nulls| nulls.is_null(row))
     }
 
+    /// Whether an argument is one value for all rows.
+    pub(super) fn is_constant(&self, i: usize) -> bool {
+        self.constant.get(i).copied().unwrap_or(false)
+    }
+
     /// A geometry argument.
     pub(super) fn geometry(&self, i: usize) -> Result<&GeometryArg> {
         match self.args.get(i) {

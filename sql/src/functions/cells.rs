@@ -4,12 +4,20 @@ use arrow::array::ArrayRef;
 use datafusion::error::Result;
 use geo::{Coord, Geometry, LineString, Polygon};
 use geoflow_engine::Error;
+use geoflow_engine::geometry::Bounds;
 use geoflow_engine::geometry::wkb_writer::{write_geometry, write_point, write_rectangle};
 use h3o::{CellIndex, LatLng, Resolution};
 
 use super::args::GeometryArg;
 use super::call::Call;
-use super::definition::{CrsRule, Evaluate::Scalar, Function, GEOM, Kind, Returns, parameter};
+use super::definition::{
+    CrsRule, Evaluate::Scalar, Function, GEOM, Kind, Parameter, Returns, parameter,
+};
+
+const ZOOM: Parameter = parameter("zoom", Kind::Integer);
+const TILE_X: Parameter = parameter("x", Kind::Integer);
+const TILE_Y: Parameter = parameter("y", Kind::Integer);
+const BOUNDS: Parameter = parameter("bounds", Kind::Geometry);
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
@@ -27,14 +35,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         aliases: &[],
         signatures: &[&[GEOM], &[GEOM, parameter("length", Kind::Integer)]],
         returns: Returns::Text,
-        about: "The geohash of a point in longitude and latitude, of 20 characters or as many as asked for.",
+        about: "The geohash of a point in longitude and latitude, of 20 characters or as many as asked for. Of another geometry that of the middle of its bounding box, with as many characters as all of the box has in common.",
         empty: "EMPTY gives an empty text.",
         examples: &[("ST_GeoHash('POINT(24.94 60.17)', 6)", "ud9wr9")],
         evaluate: Scalar(geohash),
     },
     Function {
         name: "ST_GeomFromGeoHash",
-        aliases: &[],
+        aliases: &["ST_Box2dFromGeoHash"],
         signatures: &[
             &[parameter("geohash", Kind::Text)],
             &[
@@ -70,14 +78,20 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "ST_TileEnvelope",
         aliases: &[],
-        signatures: &[&[
-            parameter("zoom", Kind::Integer),
-            parameter("x", Kind::Integer),
-            parameter("y", Kind::Integer),
-        ]],
+        signatures: &[
+            &[ZOOM, TILE_X, TILE_Y],
+            &[ZOOM, TILE_X, TILE_Y, BOUNDS],
+            &[
+                ZOOM,
+                TILE_X,
+                TILE_Y,
+                BOUNDS,
+                parameter("margin", Kind::Number),
+            ],
+        ],
         returns: Returns::Geometry(CrsRule::WebMercator),
-        about: "The square of a Web Mercator tile, in EPSG:3857.",
-        empty: "A tile beyond those of the zoom is an error.",
+        about: "The square of a Web Mercator tile, in EPSG:3857; with `bounds` that of a pyramid of tiles over their box. A `margin` is a part of a tile by which it is larger on every side, not beyond the top and the bottom of the bounds, and left and right not where the tile and its margins are wider than they.",
+        empty: "A tile beyond those of the zoom is an error. EMPTY bounds give NULL.",
         examples: &[(
             "ST_AsText(ST_TileEnvelope(1, 0, 0))",
             "POLYGON((-20037508.342789244 0,-20037508.342789244 20037508.342789244,0 20037508.342789244,0 0,-20037508.342789244 0))",
@@ -183,15 +197,39 @@ fn geohash(call: &Call<'_>) -> Result<ArrayRef> {
         _ => None,
     };
     call.texts(|row, out| {
-        let length = length.as_ref().map_or(20, |length| length(row));
+        let bounds = geometry.bounds(row)?;
+        if bounds.is_empty() {
+            return Ok(());
+        }
+        let on_earth = bounds.min_x >= -180.0
+            && bounds.max_x <= 180.0
+            && bounds.min_y >= -90.0
+            && bounds.max_y <= 90.0;
+        if !on_earth {
+            return Err(call.invalid(
+                row,
+                format!(
+                    "a geohash is one of longitude and latitude, within (-180 -90, 180 90), not ({} {}, {} {})",
+                    bounds.min_x, bounds.min_y, bounds.max_x, bounds.max_y
+                ),
+            ));
+        }
+        let length = match &length {
+            Some(length) => length(row),
+            None => common_length(&bounds),
+        };
+        if length == 0 && call.arity() == 1 {
+            return Ok(());
+        }
         if !(1..=30).contains(&length) {
             return Err(call.invalid(
                 row,
                 format!("a geohash has 1 to 30 characters, not {length}"),
             ));
         }
-        let Some(p) = lon_lat(call, geometry, row)? else {
-            return Ok(());
+        let p = Coord {
+            x: bounds.min_x + (bounds.max_x - bounds.min_x) / 2.0,
+            y: bounds.min_y + (bounds.max_y - bounds.min_y) / 2.0,
         };
         let (mut lon, mut lat) = ((-180.0, 180.0), (-90.0, 90.0));
         let mut even = true;
@@ -217,6 +255,34 @@ fn geohash(call: &Call<'_>) -> Result<ArrayRef> {
         }
         Ok(())
     })
+}
+
+/// How many characters the geohashes of all places in a box have in common, as PostGIS counts them: both axes are
+/// halved in turn while the box lies in one half.
+fn common_length(bounds: &Bounds) -> i64 {
+    let [min_x, max_x, min_y, max_y] = [bounds.min_x, bounds.max_x, bounds.min_y, bounds.max_y];
+    if min_x == max_x && min_y == max_y {
+        return 20;
+    }
+    let halve = |range: &mut (f64, f64), min: f64, max: f64| {
+        let half = (range.1 - range.0) / 2.0;
+        match () {
+            () if min > range.0 + half => range.0 += half,
+            () if max < range.1 - half => range.1 -= half,
+            () => return false,
+        }
+        true
+    };
+    let (mut lon, mut lat) = ((-180.0, 180.0), (-90.0, 90.0));
+    let mut bits = 0;
+    while bits < 200 && halve(&mut lon, min_x, max_x) {
+        bits += 1;
+        if !halve(&mut lat, min_y, max_y) {
+            break;
+        }
+        bits += 1;
+    }
+    (bits / 5).min(30)
 }
 
 fn from_geohash(call: &Call<'_>, point: bool) -> Result<ArrayRef> {
@@ -266,6 +332,14 @@ fn from_geohash(call: &Call<'_>, point: bool) -> Result<ArrayRef> {
 
 fn tile_envelope(call: &Call<'_>) -> Result<ArrayRef> {
     let (zoom, x, y) = (call.integer(0)?, call.integer(1)?, call.integer(2)?);
+    let bounds = match call.arity() {
+        3 => None,
+        _ => Some(call.geometry(3)?),
+    };
+    let margin = match call.arity() {
+        5 => Some(call.number(4)?),
+        _ => None,
+    };
     call.binaries(|row, out| {
         let (zoom, x, y) = (zoom(row), x(row), y(row));
         let tiles = match zoom {
@@ -278,6 +352,19 @@ fn tile_envelope(call: &Call<'_>) -> Result<ArrayRef> {
             return Err(call.invalid(row, format!("there is no tile ({x}, {y}) at zoom {zoom}")));
         }
         const HALF: f64 = 20_037_508.342_789_244;
+        if let Some(bounds) = bounds {
+            let bounds = bounds.bounds(row)?;
+            let margin = margin.as_ref().map_or(0.0, |margin| margin(row));
+            if bounds.is_empty() {
+                return Ok(false);
+            }
+            if !(margin >= -0.5 && margin.is_finite()) {
+                return Err(call.invalid(row, format!("the margin {margin} is not -0.5 or more")));
+            }
+            let (min, max) = tile_within(&bounds, tiles as f64, (x as f64, y as f64), margin);
+            write_rectangle(min, max, out);
+            return Ok(true);
+        }
         let side = 2.0 * HALF / tiles as f64;
         let (west, north) = (-HALF + x as f64 * side, HALF - y as f64 * side);
         // The borders that neighbours share are the same numbers.
@@ -289,6 +376,27 @@ fn tile_envelope(call: &Call<'_>) -> Result<ArrayRef> {
         );
         Ok(true)
     })
+}
+
+/// The corners of a tile with a margin, of a pyramid over bounds.
+fn tile_within(
+    bounds: &Bounds,
+    tiles: f64,
+    (x, y): (f64, f64),
+    margin: f64,
+) -> (Coord<f64>, Coord<f64>) {
+    let width = (bounds.max_x - bounds.min_x) / tiles;
+    let height = (bounds.max_y - bounds.min_y) / tiles;
+    let (west, east) = match 1.0 + 2.0 * margin > tiles {
+        true => (bounds.min_x, bounds.max_x),
+        false => (
+            bounds.min_x + width * (x - margin),
+            bounds.min_x + width * (x + 1.0 + margin),
+        ),
+    };
+    let south = (bounds.max_y - height * (y + 1.0 + margin)).max(bounds.min_y);
+    let north = (bounds.max_y - height * (y - margin)).min(bounds.max_y);
+    (Coord { x: west, y: south }, Coord { x: east, y: north })
 }
 
 pub(super) fn resolution(call: &Call<'_>, row: usize, value: i64) -> Result<Resolution, Error> {

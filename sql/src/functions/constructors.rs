@@ -21,7 +21,7 @@ const M: Parameter = parameter("m", Kind::Number);
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "ST_Point",
-        aliases: &[],
+        aliases: &["ST_Point2D"],
         signatures: &[&[X, Y], &[X, Y, SRID]],
         returns: Returns::Geometry(CrsRule::Argument(2)),
         about: "The point at x (longitude) and y (latitude), in the CRS of the EPSG code `srid`, of unknown CRS without it.",
@@ -45,7 +45,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ST_PointZ",
-        aliases: &[],
+        aliases: &["ST_Point3D"],
         signatures: &[&[X, Y, Z], &[X, Y, Z, SRID]],
         returns: Returns::Geometry(CrsRule::Argument(3)),
         about: "The point at x, y and z.",
@@ -75,7 +75,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ST_PointZM",
-        aliases: &[],
+        aliases: &["ST_Point4D"],
         signatures: &[&[X, Y, Z, M], &[X, Y, Z, M, SRID]],
         returns: Returns::Geometry(CrsRule::Argument(4)),
         about: "The point at x, y and z with the measure m.",

@@ -3,6 +3,7 @@
 use arrow::array::ArrayRef;
 use datafusion::error::Result;
 use geo::Coord;
+use geoflow_engine::Error;
 use geoflow_engine::geometry::wkb::WkbKind;
 use geoflow_engine::geometry::wkb_writer::Dimensions;
 use geoflow_engine::geometry::{Body, Ordinates, Tree, map_ordinates, wkb_with_dimensions};
@@ -175,10 +176,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
                 parameter("y", Kind::Number),
                 parameter("z", Kind::Number),
             ],
+            &[GEOM, parameter("factor", Kind::Geometry)],
+            &[
+                GEOM,
+                parameter("factor", Kind::Geometry),
+                parameter("origin", Kind::Geometry),
+            ],
         ],
         returns: Returns::Geometry(CrsRule::Arguments),
-        about: "The same geometry with its coordinates multiplied.",
-        empty: "EMPTY stays EMPTY.",
+        about: "The same geometry with its coordinates multiplied: by numbers, or by the ordinates of the point `factor`, Z and M where it has them; seen from the point `origin`, which stays.",
+        empty: "EMPTY stays EMPTY. A factor or origin that is EMPTY gives NULL.",
         examples: &[("ST_AsText(ST_Scale('POINT(1 2)', 10, 20))", "POINT(10 40)")],
         evaluate: Scalar(scale),
     },
@@ -345,7 +352,67 @@ fn translate(call: &Call<'_>) -> Result<ArrayRef> {
     })
 }
 
+/// The only coordinate of a point, with `absent` for Z and M where there are none; `None` for EMPTY.
+fn point_or(
+    call: &Call<'_>,
+    argument: usize,
+    row: usize,
+    absent: f64,
+) -> Result<Option<Ordinates>, Error> {
+    let geometry = call
+        .geometry(argument)
+        .map_err(|e| Error::Internal(e.to_string()))?;
+    let point = tree(geometry, row)?;
+    if point.kind != WkbKind::Point {
+        return Err(call.invalid(
+            row,
+            format!("expected a POINT, found a {}", point.kind.tag()),
+        ));
+    }
+    let at = point.coords().first();
+    Ok(at.map(|at| Ordinates {
+        z: if point.dimensions.z { at.z } else { absent },
+        m: if point.dimensions.m { at.m } else { absent },
+        ..*at
+    }))
+}
+
+fn scale_by_points(call: &Call<'_>) -> Result<ArrayRef> {
+    let geometry = call.geometry(0)?;
+    call.binaries(|row, out| {
+        let factor = point_or(call, 1, row, 1.0)?;
+        let origin = match call.arity() {
+            3 => point_or(call, 2, row, 0.0)?,
+            _ => Some(Ordinates {
+                x: 0.0,
+                y: 0.0,
+                z: 0.0,
+                m: 0.0,
+            }),
+        };
+        let (Some(factor), Some(origin)) = (factor, origin) else {
+            return Ok(false);
+        };
+        let mut tree = tree(geometry, row)?;
+        tree.each_run_mut(&mut |_, run| {
+            for c in run {
+                *c = Ordinates {
+                    x: (c.x - origin.x) * factor.x + origin.x,
+                    y: (c.y - origin.y) * factor.y + origin.y,
+                    z: (c.z - origin.z) * factor.z + origin.z,
+                    m: (c.m - origin.m) * factor.m + origin.m,
+                };
+            }
+        });
+        tree.write(out);
+        Ok(true)
+    })
+}
+
 fn scale(call: &Call<'_>) -> Result<ArrayRef> {
+    if call.geometry(1).is_ok() {
+        return scale_by_points(call);
+    }
     let (fx, fy) = (call.number(1)?, call.number(2)?);
     let fz = match call.arity() {
         4 => Some(call.number(3)?),

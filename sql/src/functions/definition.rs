@@ -139,8 +139,11 @@ pub enum CrsRule {
     Argument(usize),
     /// Longitude and latitude on WGS 84.
     LonLat,
-    /// Web Mercator, `EPSG:3857`.
+    /// That of the bounds that are an argument, else Web Mercator, `EPSG:3857`.
     WebMercator,
+    /// That of the SRID within the first argument if that is a constant, else the EPSG code in the second, a
+    /// constant (0: unknown).
+    OfValue,
     /// None that is known.
     Unknown,
     /// The code in the last argument, a constant; the coordinates are transformed to it from the
@@ -224,7 +227,8 @@ impl Function {
                     None => "The CRS of the result is unknown.".into(),
                 },
                 CrsRule::LonLat => "The result is in OGC:CRS84.".into(),
-                CrsRule::WebMercator => "The result is in EPSG:3857.".into(),
+                CrsRule::WebMercator => "The result is in EPSG:3857, or in the CRS of `bounds`.".into(),
+                CrsRule::OfValue => "The result has the CRS of the SRID in a constant, or in the argument `srid`, a constant.".into(),
                 CrsRule::Unknown => "The CRS of the result is unknown.".into(),
                 CrsRule::Transformed => {
                     "The result has the CRS in the last argument, a constant.".into()

@@ -7,7 +7,7 @@ use datafusion::error::Result;
 use geo::{Coord, CoordsIter, Geometry, Line, LineString, Point};
 use geoflow_engine::Error;
 use geoflow_engine::geometry::wkb_writer::write_geometry;
-use geoflow_engine::processing::{closest_points, convex_hull, linework_distance};
+use geoflow_engine::processing::{Linework, closest_points, convex_hull};
 
 use super::call::Call;
 use super::definition::{
@@ -45,9 +45,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "ST_FrechetDistance",
         aliases: &[],
-        signatures: &[&[A, B]],
+        signatures: &[&[A, B], &[A, B, parameter("densify", Kind::Number)]],
         returns: Returns::Number,
-        about: "How long a leash must be for two to walk along the vertices of a and b, each at its own pace: the discrete Fréchet distance.",
+        about: "How long a leash must be for two to walk along the vertices of a and b, each at its own pace: the discrete Fréchet distance. With `densify`, a part of 1, edges are cut into so many pieces first.",
         empty: "The distance to EMPTY is NULL.",
         examples: &[(
             "ST_FrechetDistance('LINESTRING(0 0,2 0)', 'LINESTRING(0 1,2 3)')",
@@ -207,23 +207,17 @@ fn hausdorff(call: &Call<'_>) -> Result<ArrayRef> {
         let (a, b) = (a.geometry(row)?, b.geometry(row)?);
         let pieces = match &share {
             None => 1,
-            Some(share) => match share(row) {
-                share if share > 0.0 && share <= 1.0 && 1.0 / share < 1e6 => {
-                    (1.0 / share).round_ties_even() as usize
-                }
-                share => {
-                    return Err(call.invalid(
-                        row,
-                        format!("{share} is no part of an edge: it lies above 0 and is at most 1"),
-                    ));
-                }
-            },
+            Some(share) => pieces(call, row, share(row))?,
         };
         let one_way = |from: &Geometry<f64>, to: &Geometry<f64>| {
+            let mut to = Linework::new(to);
             let mut most: Option<f64> = None;
             each_place(from, pieces, &mut |p| {
-                let d = linework_distance(to, p);
-                most = most.into_iter().chain(d).reduce(f64::max);
+                // What is no farther than another place is of no interest.
+                let d = to.distance(p, most.unwrap_or(0.0));
+                if d.is_finite() {
+                    most = Some(most.map_or(d, |most| most.max(d)));
+                }
             });
             most
         };
@@ -263,12 +257,42 @@ fn each_place(geometry: &Geometry<f64>, pieces: usize, visit: &mut impl FnMut(Co
 /// Largest table of vertex pairs.
 const MOST_PAIRS: usize = 100_000_000;
 
+/// Into how many pieces a part of 1 cuts an edge.
+fn pieces(call: &Call<'_>, row: usize, share: f64) -> Result<usize, Error> {
+    match share > 0.0 && share <= 1.0 && 1.0 / share < 1e6 {
+        true => Ok((1.0 / share).round_ties_even() as usize),
+        false => Err(call.invalid(
+            row,
+            format!("{share} is no part of an edge: it lies above 0 and is at most 1"),
+        )),
+    }
+}
+
+/// The vertices in order, and the ends of so many pieces of every edge between them.
+fn walk(geometry: &Geometry<f64>, pieces: usize) -> Vec<Coord<f64>> {
+    let vertices: Vec<Coord<f64>> = geometry.coords_iter().collect();
+    let mut all = vec![];
+    for w in vertices.windows(2) {
+        all.extend((0..pieces).map(|i| w[0] + (w[1] - w[0]) * (i as f64 / pieces as f64)));
+    }
+    all.extend(vertices.last());
+    all
+}
+
 fn frechet(call: &Call<'_>) -> Result<ArrayRef> {
     let (a, b) = (call.geometry(0)?, call.geometry(1)?);
+    let share = match call.arity() {
+        3 => Some(call.number(2)?),
+        _ => None,
+    };
     call.numbers(|row| {
         let (a, b) = (a.geometry(row)?, b.geometry(row)?);
-        let a: Vec<Coord<f64>> = a.coords_iter().collect();
-        let b: Vec<Coord<f64>> = b.coords_iter().collect();
+        let pieces = match &share {
+            None => 1,
+            Some(share) => pieces(call, row, share(row))?,
+        };
+        let a = walk(&a, pieces);
+        let b = walk(&b, pieces);
         if a.len().saturating_mul(b.len()) > MOST_PAIRS {
             return Err(call.invalid(
                 row,

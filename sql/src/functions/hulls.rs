@@ -7,10 +7,10 @@ use arrow::array::{ArrayRef, Float64Array, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field};
 use datafusion::error::Result;
-use geo::{Coord, Geometry, HasDimensions, LineString, Polygon};
+use geo::{Coord, Geometry, LineString, Polygon};
 use geoflow_engine::Error;
 use geoflow_engine::geometry::wkb_writer::{write_geometry, write_point};
-use geoflow_engine::processing::{bounding_circle, concave_hull};
+use geoflow_engine::processing::{bounding_circle, concave_hull, concave_hull_of_polygons};
 
 use super::call::Call;
 use super::definition::{CrsRule, Evaluate::Scalar, Function, GEOM, Kind, Returns, parameter};
@@ -28,7 +28,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             ],
         ],
         returns: Returns::Geometry(CrsRule::Arguments),
-        about: "A polygon around all vertices that is not always convex. Triangles of the Delaunay triangulation are taken away from outside, those with the longest free side first, as long as a side is no shorter than `ratio` (0 to 1) of the way from the shortest to the longest of all: 1 gives the convex hull, 0 the most concave. A POLYGON or MULTIPOLYGON is an error, for its sides could be cut: ask for ST_ConcaveHull(ST_Points(geom), ratio), or for the hull of a collection, which are those of the vertices. Z and M are dropped.",
+        about: "A polygon around all vertices that is not always convex. Triangles of the Delaunay triangulation are taken away from outside, those with the longest free side first, as long as a side is no shorter than `ratio` (0 to 1) of the way from the shortest to the longest of all: 1 gives the convex hull, 0 the most concave. The hull of a POLYGON or MULTIPOLYGON holds it whole: what is taken away are triangles between the shells, where a free side is longer than that, so that far parts stay apart. Polygons that cross each other are an error. Z and M are dropped.",
         empty: "EMPTY gives POLYGON EMPTY; what has no area gives a line or a point.",
         examples: &[(
             "ST_Area(ST_ConcaveHull('MULTIPOINT((0 0),(4 0),(4 4),(0 4),(2 1))', 0.5))",
@@ -80,15 +80,13 @@ fn concave(call: &Call<'_>) -> Result<ArrayRef> {
         }
         let holes = holes.as_ref().is_some_and(|holes| holes(row));
         let value = geometry.geometry(row)?;
-        if matches!(value.as_ref(), Geometry::Polygon(_) | Geometry::MultiPolygon(_))
-            && !value.is_empty()
-        {
-            return Err(call.invalid(
-                row,
-                "the concave hull of polygons is not known here: ST_ConcaveHull(ST_Points(geom), ratio) is that of their vertices",
-            ));
-        }
-        let hull = concave_hull(&value, ratio, holes);
+        let hull = match value.as_ref() {
+            Geometry::Polygon(polygon) => {
+                concave_hull_of_polygons(&polygon.clone().into(), ratio, holes)
+            }
+            Geometry::MultiPolygon(polygons) => concave_hull_of_polygons(polygons, ratio, holes),
+            _ => concave_hull(&value, ratio, holes),
+        };
         let hull = hull.map_err(|e| in_row(call, row, e))?;
         write_geometry(&hull, out);
         Ok(true)

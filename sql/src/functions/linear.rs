@@ -14,7 +14,7 @@ use super::call::Call;
 use super::definition::{
     CrsRule, Evaluate::Scalar, Function, GEOM, Kind, Parameter, Returns, parameter,
 };
-use super::trees::{derive, tree};
+use super::trees::tree;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
@@ -83,15 +83,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "ST_LineMerge",
         aliases: &[],
-        signatures: &[&[GEOM]],
+        signatures: &[&[GEOM], &[GEOM, parameter("directed", Kind::Boolean)]],
         returns: Returns::Geometry(CrsRule::Arguments),
-        about: "The lines joined where two of them, and no third, meet at their ends.",
+        about: "The lines joined where two of them, and no third, meet at their ends. `directed`, only where one ends and the other starts.",
         empty: "EMPTY stays EMPTY; anything but lines gives GEOMETRYCOLLECTION EMPTY.",
         examples: &[(
             "ST_AsText(ST_LineMerge('MULTILINESTRING((0 0,1 1),(2 2,1 1))'))",
             "LINESTRING(0 0,1 1,2 2)",
         )],
-        evaluate: Scalar(|call| derive(call, line_merge)),
+        evaluate: Scalar(merge_lines),
     },
     Function {
         name: "ST_Segmentize",
@@ -284,10 +284,23 @@ fn locate_point(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 /// Joins lines at places where exactly two ends meet.
-fn line_merge(tree: Tree) -> Option<Tree> {
+fn merge_lines(call: &Call<'_>) -> Result<ArrayRef> {
+    let geometry = call.geometry(0)?;
+    let directed = match call.arity() {
+        2 => Some(call.boolean(1)?),
+        _ => None,
+    };
+    call.binaries(|row, out| {
+        let directed = directed.as_ref().is_some_and(|directed| directed(row));
+        line_merge(tree(geometry, row)?, directed).write(out);
+        Ok(true)
+    })
+}
+
+fn line_merge(tree: Tree, directed: bool) -> Tree {
     let dimensions = tree.dimensions;
     if tree.is_empty() {
-        return Some(tree);
+        return tree;
     }
     let mut lines: Vec<Vec<Ordinates>> = vec![];
     tree.each_simple(&mut |line| {
@@ -298,7 +311,7 @@ fn line_merge(tree: Tree) -> Option<Tree> {
         }
     });
     if lines.is_empty() {
-        return Some(Tree::empty(WkbKind::GeometryCollection, Dimensions::XY));
+        return Tree::empty(WkbKind::GeometryCollection, Dimensions::XY);
     }
     // Ends by place: line `i` starts at end `2 * i` and stops at `2 * i + 1`.
     let key = |c: &Ordinates| ((c.x + 0.0).to_bits(), (c.y + 0.0).to_bits());
@@ -313,10 +326,13 @@ fn line_merge(tree: Tree) -> Option<Tree> {
         }
     }
     // The end that continues a line beyond its end `e`.
-    let beyond = |e: usize| match ends.get(&key(end(e)?))?.as_slice() {
-        [a, b] if *a == e => Some(*b),
-        [a, b] if *b == e => Some(*a),
-        _ => None,
+    let beyond = |e: usize| {
+        let other = match ends.get(&key(end(e)?))?.as_slice() {
+            [a, b] if *a == e => *b,
+            [a, b] if *b == e => *a,
+            _ => return None,
+        };
+        (!directed || other % 2 != e % 2).then_some(other)
     };
     let mut used = vec![false; lines.len()];
     let mut merged = vec![];
@@ -345,10 +361,10 @@ fn line_merge(tree: Tree) -> Option<Tree> {
         }
         merged.push(Tree::line(chain, dimensions));
     }
-    Some(match merged.len() {
+    match merged.len() {
         1 => merged.remove(0),
         _ => Tree::parts_of(WkbKind::MultiLineString, merged, dimensions),
-    })
+    }
 }
 
 fn segmentize(call: &Call<'_>) -> Result<ArrayRef> {

@@ -37,6 +37,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
         evaluate: Scalar(|call| fits(call, "T**FF*FF*")),
     },
     Function {
+        name: "ST_WithinProperly",
+        aliases: &[],
+        signatures: &[&[A, B]],
+        returns: Returns::Boolean,
+        about: "Whether all of a lies in the interior of b, and touches its boundary nowhere.",
+        empty: "EMPTY is in this relation to nothing.",
+        examples: &[(
+            "ST_WithinProperly('POINT(1 1)', 'POLYGON((0 0,2 0,2 2,0 2,0 0))')",
+            "true",
+        )],
+        evaluate: Scalar(|call| fits(call, "TFF*FF***")),
+    },
+    Function {
         name: "ST_OrderingEquals",
         aliases: &[],
         signatures: &[&[A, B]],

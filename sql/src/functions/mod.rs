@@ -35,6 +35,7 @@ mod distances;
 mod dumps;
 mod ellipsoid;
 mod extended;
+mod forms;
 mod grids;
 mod hulls;
 mod lenient;
@@ -56,6 +57,7 @@ mod reference;
 mod relate;
 mod shared_names;
 mod simplification;
+mod space;
 mod spheroid;
 mod structure;
 mod text;
@@ -101,6 +103,7 @@ pub fn families() -> impl Iterator<Item = (&'static str, &'static [Function])> {
         ("Nearest neighbours", nearest::FUNCTIONS),
         ("Measures", measures::FUNCTIONS),
         ("Distances", distances::FUNCTIONS),
+        ("Distances in space", space::FUNCTIONS),
         ("On the Earth", spheroid::FUNCTIONS),
         ("Geometries from geometries", processing::FUNCTIONS),
         ("Buffers and validity", areas::FUNCTIONS),
@@ -169,6 +172,15 @@ pub(crate) fn list_parts(name: &str) -> Option<Vec<&'static str>> {
         Returns::List(_) => Some(vec![]),
         _ => None,
     })
+}
+
+/// The function that reads a text with an SRID; `None` for a text without one.
+pub(crate) fn reader_with_srid(text: &str) -> Option<&'static str> {
+    if text.get(..5)?.eq_ignore_ascii_case("SRID=") {
+        return Some("st_geomfromewkt");
+    }
+    let bytes = extended::bytes_of(text)?;
+    (extended::srid_of(&bytes) != 0).then_some("st_geomfromhexewkb")
 }
 
 /// The functions of a name, in any case.

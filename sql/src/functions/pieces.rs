@@ -27,7 +27,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ST_NumInteriorRings",
-        aliases: &["ST_NumInteriorRing"],
+        aliases: &["ST_NumInteriorRing", "ST_NInteriorRings"],
         signatures: &[&[GEOM]],
         returns: Returns::Integer,
         about: "How many holes a POLYGON has; NULL for any other type.",

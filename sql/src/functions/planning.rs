@@ -11,6 +11,7 @@ use geoflow_engine::crs::{Crs, Transform};
 use geoflow_engine::geometry::GeometryType;
 
 use super::definition::{CrsRule, Function, Kind, Parameter, Returns};
+use super::extended::{bytes_of, split_srid, srid_of};
 
 /// The field that a call returns: lists and structs have labelled geometries within.
 ///
@@ -24,7 +25,14 @@ pub(super) fn return_field(function: &Function, args: &ReturnFieldArgs<'_>) -> R
         None => None,
         Some(CrsRule::Arguments) => crs,
         Some(CrsRule::LonLat) => Some(Crs::lon_lat()),
-        Some(CrsRule::WebMercator) => Some(Crs::from_authority_code("EPSG:3857")?),
+        Some(CrsRule::WebMercator) => match parameters.iter().any(|p| p.kind == Kind::Geometry) {
+            true => crs,
+            false => Some(Crs::from_authority_code("EPSG:3857")?),
+        },
+        Some(CrsRule::OfValue) if parameters.len() > 1 => {
+            crs_argument(function, parameters, args, 1)?
+        }
+        Some(CrsRule::OfValue) => crs_of_value(args.scalar_arguments.first().copied().flatten())?,
         Some(CrsRule::Unknown) => None,
         Some(CrsRule::Transformed) => transformed(function, parameters, args, crs)?,
         Some(CrsRule::Argument(i)) => crs_argument(function, parameters, args, i)?,
@@ -194,6 +202,26 @@ fn crs_argument(
         );
     };
     crs_constant(value)
+}
+
+/// The CRS of the SRID that a constant carries, as EWKT, EWKB, or EWKB in hexadecimal digits.
+fn crs_of_value(value: Option<&ScalarValue>) -> Result<Option<Crs>> {
+    let srid = match value {
+        Some(
+            ScalarValue::Binary(bytes)
+            | ScalarValue::LargeBinary(bytes)
+            | ScalarValue::BinaryView(bytes),
+        ) => bytes.as_deref().map_or(0, srid_of),
+        Some(value) => match value.try_as_str().flatten() {
+            Some(text) => match bytes_of(text) {
+                Some(bytes) => srid_of(&bytes),
+                None => split_srid(text).map_or(0, |(srid, _)| srid),
+            },
+            None => 0,
+        },
+        None => 0,
+    };
+    crs_constant(&ScalarValue::from(i64::from(srid)))
 }
 
 /// The CRS that a transformation leads to, which must be possible.

@@ -32,7 +32,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ST_Envelope",
-        aliases: &[],
+        aliases: &["Box2D"],
         signatures: &[&[GEOM]],
         returns: Returns::Geometry(CrsRule::Arguments),
         about: "The bounding box as a polygon; a line or point where the box has no area.",

@@ -94,9 +94,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
                 parameter("size_x", Kind::Number),
                 parameter("size_y", Kind::Number),
             ],
+            &[
+                GEOM,
+                parameter("origin", Kind::Geometry),
+                parameter("size_x", Kind::Number),
+                parameter("size_y", Kind::Number),
+                parameter("size_z", Kind::Number),
+                parameter("size_m", Kind::Number),
+            ],
         ],
         returns: Returns::Geometry(CrsRule::Arguments),
-        about: "The same geometry with x and y rounded to a grid. Repeated coordinates are dropped, and lines and rings that collapse. The result may be invalid.",
+        about: "The same geometry with x and y rounded to a grid, and Z and M too where `origin` is a point. Repeated coordinates are dropped, and lines and rings that collapse. The result may be invalid.",
         empty: "EMPTY stays EMPTY. A size of 0 leaves the ordinate.",
         examples: &[(
             "ST_AsText(ST_SnapToGrid('LINESTRING(0.1 0.2,0.3 0.1,1.9 2.2)', 1))",
@@ -155,9 +163,22 @@ pub(super) const FUNCTIONS: &[Function] = &[
                 parameter("dx", Kind::Number),
                 parameter("dy", Kind::Number),
             ],
+            &[
+                GEOM,
+                parameter("dx", Kind::Number),
+                parameter("dy", Kind::Number),
+                parameter("dz", Kind::Number),
+            ],
+            &[
+                GEOM,
+                parameter("dx", Kind::Number),
+                parameter("dy", Kind::Number),
+                parameter("dz", Kind::Number),
+                parameter("dm", Kind::Number),
+            ],
         ],
         returns: Returns::Geometry(CrsRule::Arguments),
-        about: "The bounding box, larger by a distance on every side, as a polygon.",
+        about: "The bounding box, larger by a distance on every side, as a polygon. One distance is for all ordinates, `dx` and `dy` leave Z and M.",
         empty: "EMPTY stays EMPTY.",
         examples: &[(
             "ST_AsText(ST_Expand('POINT(1 1)', 1))",
@@ -429,18 +450,40 @@ fn without_repeated(
 
 fn snap_to_grid(call: &Call<'_>) -> Result<ArrayRef> {
     let geometry = call.geometry(0)?;
-    let numbers = (1..call.arity())
+    let origin = match call.arity() {
+        6 => Some(call.geometry(1)?),
+        _ => None,
+    };
+    let numbers = (1 + usize::from(origin.is_some())..call.arity())
         .map(|i| call.number(i))
         .collect::<Result<Vec<_>>>()?;
     call.binaries(|row, out| {
         let v: Vec<f64> = numbers.iter().map(|number| number(row)).collect();
-        let [ox, oy, sx, sy] = match *v.as_slice() {
-            [size] => [0.0, 0.0, size, size],
-            [sx, sy] => [0.0, 0.0, sx, sy],
-            [ox, oy, sx, sy] => [ox, oy, sx, sy],
+        let mut start = Ordinates {
+            x: 0.0,
+            y: 0.0,
+            z: 0.0,
+            m: 0.0,
+        };
+        let [sx, sy, sz, sm] = match (v.as_slice(), origin) {
+            (&[size], _) => [size, size, 0.0, 0.0],
+            (&[sx, sy], _) => [sx, sy, 0.0, 0.0],
+            (&[sx, sy, sz, sm], Some(origin)) => {
+                let origin = tree(origin, row)?;
+                if origin.kind != WkbKind::Point {
+                    let tag = origin.kind.tag();
+                    return Err(call.invalid(row, format!("the origin is a POINT, not a {tag}")));
+                }
+                start = origin.coords().first().copied().unwrap_or(start);
+                [sx, sy, sz, sm]
+            }
+            (&[ox, oy, sx, sy], None) => {
+                (start.x, start.y) = (ox, oy);
+                [sx, sy, 0.0, 0.0]
+            }
             _ => [0.0; 4],
         };
-        if !(sx >= 0.0 && sy >= 0.0) {
+        if ![sx, sy, sz, sm].iter().all(|size| *size >= 0.0) {
             return Err(call.invalid(row, "the size of a grid must not be negative"));
         }
         let snap = |v: f64, origin: f64, size: f64| match size > 0.0 {
@@ -450,8 +493,10 @@ fn snap_to_grid(call: &Call<'_>) -> Result<ArrayRef> {
         let mut tree = tree(geometry, row)?;
         tree.each_run_mut(&mut |kind, run| {
             for c in run.iter_mut() {
-                c.x = snap(c.x, ox, sx);
-                c.y = snap(c.y, oy, sy);
+                c.x = snap(c.x, start.x, sx);
+                c.y = snap(c.y, start.y, sy);
+                c.z = snap(c.z, start.z, sz);
+                c.m = snap(c.m, start.m, sm);
             }
             run.dedup_by(|a, b| a == b);
             if run.len() < least(kind) {
@@ -567,10 +612,9 @@ fn chaikin(call: &Call<'_>) -> Result<ArrayRef> {
 
 fn expand(call: &Call<'_>) -> Result<ArrayRef> {
     let (geometry, dx) = (call.geometry(0)?, call.number(1)?);
-    let dy = match call.arity() {
-        3 => Some(call.number(2)?),
-        _ => None,
-    };
+    let more = (2..call.arity())
+        .map(|i| call.number(i))
+        .collect::<Result<Vec<_>>>()?;
     call.binaries(|row, out| {
         let tree = tree(geometry, row)?;
         let all = tree.all_coords();
@@ -588,12 +632,16 @@ fn expand(call: &Call<'_>) -> Result<ArrayRef> {
         };
         let dx = dx(row);
         // One distance is for all ordinates.
-        let (dy, rest) = dy.as_ref().map_or((dx, dx), |dy| (dy(row), 0.0));
+        let other = |i: usize, rest: f64| match more.is_empty() {
+            true => dx,
+            false => more.get(i).map_or(rest, |number| number(row)),
+        };
+        let (dy, dz, dm) = (other(0, 0.0), other(1, 0.0), other(2, 0.0));
         let grow = |c: Ordinates, sign: f64| Ordinates {
             x: c.x + sign * dx,
             y: c.y + sign * dy,
-            z: c.z + sign * rest,
-            m: c.m + sign * rest,
+            z: c.z + sign * dz,
+            m: c.m + sign * dm,
         };
         let (low, high) = (grow(low, -1.0), grow(high, 1.0));
         let ring = vec![
@@ -651,11 +699,20 @@ fn order(tree: &mut Tree) {
         }
         Body::Parts(parts) => {
             parts.iter_mut().for_each(order);
-            // Types from polygons down, within a type from the greatest.
+            // A multi geometry stands next to its simple type.
+            let rank = |tree: &Tree| match tree.kind {
+                WkbKind::Point => 0,
+                WkbKind::MultiPoint => 1,
+                WkbKind::LineString => 2,
+                WkbKind::MultiLineString => 3,
+                WkbKind::Polygon => 4,
+                WkbKind::MultiPolygon => 5,
+                WkbKind::GeometryCollection => 6,
+            };
+            // Types from collections down, within a type from the greatest.
             parts.sort_by(|a, b| {
-                b.kind
-                    .code()
-                    .cmp(&a.kind.code())
+                rank(b)
+                    .cmp(&rank(a))
                     .then_with(|| runs(&b.all_coords(), &a.all_coords()))
             });
         }

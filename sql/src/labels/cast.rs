@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, ScalarValue, plan_err};
+use datafusion::common::{DFSchema, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::planner::TypePlanner;
-use datafusion::logical_expr::{Case, Cast, Expr, ExprSchemable, TryCast, lit};
+use datafusion::logical_expr::{Case, Cast, Expr, ExprSchemable, TryCast};
 use datafusion::sql::sqlparser::ast::DataType as SqlType;
 use geoflow_engine::crs::{Crs, check_same_crs};
 use geoflow_engine::geometry::GeometryType;
@@ -148,6 +148,14 @@ fn to_geometry(expr: &Expr, source: &Field, to: GeometryType) -> Result<Expr> {
         }
         data_type if is_text(data_type) => {
             let geometry = from_text(expr)?;
+            let from = label_of(&geometry, &DFSchema::empty()).ok().flatten();
+            check_same_crs(
+                "the text",
+                from.and_then(|label| label.ty.crs).as_ref(),
+                "the type",
+                to.crs.as_ref(),
+                "a cast, which changes no coordinates,",
+            )?;
             match to.crs {
                 Some(_) => Ok(labelled(geometry, to)),
                 None => Ok(geometry),
@@ -175,19 +183,7 @@ fn from_text(expr: &Expr) -> Result<Expr> {
         {
             call("ST_GeomFromEWKT", vec![expr.clone()])
         }
-        Some(text) if is_hex(text) => {
-            let pair = |i: usize| u8::from_str_radix(text.get(i..i + 2).unwrap_or_default(), 16);
-            let bytes: Result<Vec<u8>, _> = (0..text.len()).step_by(2).map(pair).collect();
-            match bytes {
-                Ok(bytes) => call(
-                    "ST_GeomFromWKB",
-                    vec![lit(ScalarValue::Binary(Some(bytes)))],
-                ),
-                Err(_) => {
-                    plan_err!("'{text}' is no geometry: hexadecimal WKB has two digits a byte")
-                }
-            }
-        }
+        Some(text) if is_hex(text) => call("ST_GeomFromHEXEWKB", vec![expr.clone()]),
         _ => call("ST_GeomFromText", vec![expr.clone()]),
     }
 }

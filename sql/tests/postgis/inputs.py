@@ -76,6 +76,23 @@ NETWORKS = [
     "MULTILINESTRING((0 0,9 0),(9 0,9 9,0 9,0 0),(2 2,4 2,4 4),(4 4,2 4,2 2),(4 2,6 2,6 4,4 4))",
 ]
 
+# With Z, and polygons in one plane each.
+SPACE = [
+    "POINT Z (1 2 3)", "POINT Z (9 9 9)", "POINT Z EMPTY", "MULTIPOINT Z ((0 0 1),(3 4 5))", "LINESTRING Z (0 0 1,3 4 5,6 8 9)",
+    "LINESTRING Z (2 2 -3,2 2 8)", "LINESTRING Z (0 5 2,5 0 2)", "MULTILINESTRING Z ((0 0 1,1 1 2),(3 3 3,4 4 5))", "LINESTRING Z (7 1 0,7 8 0)",
+    "POLYGON Z ((0 0 1,4 0 1,4 4 1,0 4 1,0 0 1))", "POLYGON Z ((0 0 0,6 0 0,6 0 6,0 0 6,0 0 0),(2 0 2,4 0 2,4 0 4,2 0 4,2 0 2))",
+    "POLYGON Z ((0 0 2,5 0 4.5,5 5 7,0 5 4.5,0 0 2))", "LINESTRING Z (3 -2 3,3 2 3)", "LINESTRING Z (1 -2 1,1 2 1)",
+    "MULTIPOLYGON Z (((8 8 8,9 8 8,9 9 8,8 8 8)),((-1 -1 -1,-2 -1 -1,-2 -2 -1,-1 -1 -1)))",
+]
+# Polygons with gaps and bays between them, without vertices on one circle.
+APART = [
+    "POLYGON((0 0,9.1 0.2,8.3 7.7,5.5 2.1,1.4 6.6,0 0))", "POLYGON((0 0,9.1 0.2,8.3 7.7,1.4 6.6,0 0),(3 2,3.3 4.1,5.2 4.4,3 2))",
+    "POLYGON((0 0,20 1,21.3 3.2,5 2.9,4.4 11.7,22 13.1,20.7 16,1 15.2,0 0))", "POLYGON EMPTY", "MULTIPOLYGON EMPTY",
+    "MULTIPOLYGON(((0 0,3 0.4,2.2 3.1,0 0)),((5.1 0.9,9.3 1.2,8.4 5.3,5.6 4.2,5.1 0.9)),((2.9 7.1,6.2 6.6,5.1 9.8,2.9 7.1)))",
+    "MULTIPOLYGON(((0 0,10.3 0.2,10 2.1,0.3 1.7,0 0)),((0.2 8.1,10.1 7.7,9.9 9.2,0.5 10.1,0.2 8.1)),((0.7 2.9,1.9 3.1,1.6 7.2,0.9 6.8,0.7 2.9)),((8.2 3.3,9.7 2.8,9.4 7.1,8.5 6.9,8.2 3.3)))",
+    "MULTIPOLYGON(((0 0,1 0.1,0.6 1.2,0 0)),((40 2,43.1 2.7,41 5.5,40 2)),((3 1.1,5.2 0.7,4.1 2.6,3 1.1)))",
+]
+
 ALL = POINTS + LINES + POLYGONS + COLLECTIONS
 PLAIN = POINTS[:5] + POINTS[8:11] + LINES[:8] + LINES[11:17] + POLYGONS[:11] + POLYGONS[12:]
 # Two of everything that is flat and not a collection: overlay, distances, relations.
@@ -100,6 +117,8 @@ SETS = {
     "networks": [(a, None) for a in NETWORKS],
     "few": [(a, None) for a in FEW],
     "pairs": PAIRS,
+    "space": [(a, b) for a in SPACE for b in SPACE],
+    "apart": [(a, None) for a in APART],
     "point_pairs": [(a, b) for a in POINTS[:8] for b in POINTS[:8]],
     "null": [(None, "POINT(1 2)"), ("POINT(1 2)", None)],
     "none": [(None, None)],

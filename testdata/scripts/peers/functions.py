@@ -29,7 +29,7 @@ def write(name, functions):
 
 script = pathlib.Path(sys.argv[1]).read_text()
 created = re.findall(r"CREATE (?:OR REPLACE )?(?:FUNCTION|AGGREGATE)\s+(ST_\w+)", script, re.IGNORECASE)
-write("postgis", {name[:3].upper() + name[3:] for name in created})
+write("postgis", {name[:3].upper() + name[3:] for name in created} | {"Box2D", "GeometryType"})
 
 routines = sedonadb.connect().sql("SELECT DISTINCT routine_name AS name FROM information_schema.routines").to_pandas()
 write("sedonadb", {name for name in routines["name"] if name.startswith("st_")})

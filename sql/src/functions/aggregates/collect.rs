@@ -13,7 +13,7 @@ use crate::functions::definition::{CrsRule, Evaluate, Function, GEOM, Returns};
 
 pub(super) const COLLECT: Function = Function {
     name: "ST_Collect",
-    aliases: &["ST_Collect_Agg"],
+    aliases: &["ST_Collect_Agg", "ST_MemCollect"],
     signatures: &[&[GEOM]],
     returns: Returns::Geometry(CrsRule::Arguments),
     about: "The geometries of a group as the parts of one: a multi geometry of points, lines or polygons alone, a collection of anything else. Nothing is merged. Z or M that only some have is 0 in the others.",

@@ -14,7 +14,7 @@ use crate::functions::definition::{CrsRule, Evaluate, Function, GEOM, Returns};
 
 pub(super) const UNION: Function = Function {
     name: "ST_Union",
-    aliases: &["ST_Union_Agg", "ST_MemUnion"],
+    aliases: &["ST_Union_Agg", "ST_MemUnion", "ST_MemUnion_Agg"],
     signatures: &[&[GEOM]],
     returns: Returns::Geometry(CrsRule::Arguments),
     about: "What lies in any geometry of a group: polygons are merged, lines cut where they meet, points made unique. Z and M are dropped.",

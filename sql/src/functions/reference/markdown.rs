@@ -118,13 +118,14 @@ fn postgis(out: &mut String) {
         out,
         format_args!(
             "\n## Functions of PostGIS\n\n\
-             Of the {} `ST_` functions of PostGIS 3.3 over vector geometries, {} are here. A name in brackets is geoflow's \
+             Of the {} functions of PostGIS 3.3 over vector geometries, {} are here. A name in brackets is geoflow's \
              spelling of the same function.\n\n| here | not here |\n|---|---|\n",
             there.len() + missing.len(),
             there.len(),
         ),
     );
     let mut letters: Vec<char> = postgis_names().filter_map(initial).collect();
+    letters.sort_unstable();
     letters.dedup();
     for letter in letters {
         let of_letter = |names: &[&str]| -> String {
@@ -154,9 +155,10 @@ fn postgis(out: &mut String) {
     );
 }
 
-/// The letter after `ST_`.
+/// The first letter, behind `ST_` if that is there.
 fn initial(name: &str) -> Option<char> {
-    name.chars().nth(3).map(|c| c.to_ascii_uppercase())
+    let name = name.strip_prefix("ST_").unwrap_or(name);
+    name.chars().next().map(|c| c.to_ascii_uppercase())
 }
 
 #[cfg(test)]
