@@ -186,7 +186,7 @@ mod tests {
     /// A file with many small pages: of values that repeat, of NULLs, of blobs, of nothing.
     fn write(nested: bool, version: WriterVersion) -> NamedTempFile {
         let rows = 5000;
-        let blob = |i: usize| (i % 7 != 0).then(|| vec![i as u8; i % 300]);
+        let blob = |i: usize| (!i.is_multiple_of(7)).then(|| vec![i as u8; i % 300]);
         let mut columns: Vec<(&str, ArrayRef)> = vec![
             ("id", Arc::new(Int64Array::from_iter_values(0..rows as i64))),
             (
@@ -202,7 +202,7 @@ mod tests {
             ("none", Arc::new(Int64Array::new_null(rows))),
         ];
         if nested {
-            let lists = (0..rows).map(|i| (i % 5 != 0).then(|| vec![Some(1_i64); i % 4]));
+            let lists = (0..rows).map(|i| (!i.is_multiple_of(5)).then(|| vec![Some(1_i64); i % 4]));
             let lists = ListArray::from_iter_primitive::<Int64Type, _, _>(lists);
             columns.push(("list", Arc::new(lists)));
         }

@@ -117,7 +117,7 @@ async fn check(
             None,
         ));
         PhysicalSortExpr {
-            expr: if (i + by.len()) % 2 == 0 {
+            expr: if (i + by.len()).is_multiple_of(2) {
                 value
             } else {
                 computed
