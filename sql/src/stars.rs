@@ -33,7 +33,7 @@ pub fn expand<'a>(dialect: &dyn Dialect, text: &'a str) -> Cow<'a, str> {
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
         if let (Some((start, end)), Token::Period) = (closed, token)
-            && end == out.len()
+            && out[end..].iter().all(|token| token.trim().is_empty())
             && let Some((behind, Token::Mul)) = next(&tokens, at + 1)
             && let Some(parts) = parts_of(&out[start..end])
         {

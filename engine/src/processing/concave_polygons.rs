@@ -23,15 +23,11 @@ const FRAME: f64 = 4.0;
 
 /// A polygon, or several, around polygons, without the gaps between them and the bays that have no free side longer than
 /// `ratio` of the way from the shortest to the longest side of all triangles between them. With 0 the polygons
-/// themselves. With `holes`, wide gaps that lie within stay.
+/// themselves.
 ///
 /// # Errors
 /// Polygons whose shells cross, and coordinates that cannot be triangulated.
-pub fn concave_hull_of_polygons(
-    polygons: &MultiPolygon<f64>,
-    ratio: f64,
-    holes: bool,
-) -> Result<Geometry<f64>> {
+pub fn concave_hull_of_polygons(polygons: &MultiPolygon<f64>, ratio: f64) -> Result<Geometry<f64>> {
     let shells: Vec<&LineString<f64>> = polygons
         .iter()
         .map(Polygon::exterior)
@@ -45,9 +41,6 @@ pub fn concave_hull_of_polygons(
     gaps.limit(ratio);
     gaps.remove_frame();
     gaps.remove_free();
-    if holes {
-        gaps.remove_holes();
-    }
     let filled = Geometry::MultiPolygon(MultiPolygon(gaps.rest()));
     let polygons = Geometry::MultiPolygon(polygons.clone());
     Ok(union_all([&polygons, &filled]).unwrap_or(polygons))
@@ -247,19 +240,6 @@ impl Gaps {
             let long = at.free.is_some_and(|side| at.length(side) > self.longest);
             if !at.gone && long {
                 self.remove(gap);
-            }
-        }
-    }
-
-    /// Wide gaps that are nowhere at the border, each with all around it that is wide.
-    fn remove_holes(&mut self) {
-        for gap in 0..self.all.len() {
-            let starts = !self.all[gap].gone
-                && (0..3).all(|side| self.neighbour(gap, side).is_some())
-                && (0..3).any(|side| self.all[gap].length(side) > self.longest);
-            if starts {
-                self.remove(gap);
-                self.remove_free();
             }
         }
     }

@@ -28,7 +28,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             ],
         ],
         returns: Returns::Geometry(CrsRule::Arguments),
-        about: "A polygon around all vertices that is not always convex. Triangles of the Delaunay triangulation are taken away from outside, those with the longest free side first, as long as a side is no shorter than `ratio` (0 to 1) of the way from the shortest to the longest of all: 1 gives the convex hull, 0 the most concave. The hull of a POLYGON or MULTIPOLYGON holds it whole: what is taken away are triangles between the shells, where a free side is longer than that, so that far parts stay apart. Polygons that cross each other are an error. Z and M are dropped.",
+        about: "A polygon around all vertices that is not always convex. Triangles of the Delaunay triangulation are taken away from outside, those with the longest free side first, as long as a side is no shorter than `ratio` (0 to 1) of the way from the shortest to the longest of all: 1 gives the convex hull, 0 the most concave. The hull of a POLYGON or MULTIPOLYGON holds it whole: what is taken away are triangles between the shells, where a free side is longer than that, so that far parts stay apart. Polygons that cross each other are an error, and so is `allow_holes` for polygons. Z and M are dropped.",
         empty: "EMPTY gives POLYGON EMPTY; what has no area gives a line or a point.",
         examples: &[(
             "ST_Area(ST_ConcaveHull('MULTIPOINT((0 0),(4 0),(4 4),(0 4),(2 1))', 0.5))",
@@ -81,10 +81,13 @@ fn concave(call: &Call<'_>) -> Result<ArrayRef> {
         let holes = holes.as_ref().is_some_and(|holes| holes(row));
         let value = geometry.geometry(row)?;
         let hull = match value.as_ref() {
-            Geometry::Polygon(polygon) => {
-                concave_hull_of_polygons(&polygon.clone().into(), ratio, holes)
+            Geometry::Polygon(_) | Geometry::MultiPolygon(_) if holes => {
+                let reason =
+                    "the concave hull of polygons has no holes here: leave out allow_holes";
+                return Err(call.invalid(row, reason));
             }
-            Geometry::MultiPolygon(polygons) => concave_hull_of_polygons(polygons, ratio, holes),
+            Geometry::Polygon(polygon) => concave_hull_of_polygons(&polygon.clone().into(), ratio),
+            Geometry::MultiPolygon(polygons) => concave_hull_of_polygons(polygons, ratio),
             _ => concave_hull(&value, ratio, holes),
         };
         let hull = hull.map_err(|e| in_row(call, row, e))?;

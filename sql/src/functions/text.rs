@@ -208,9 +208,9 @@ fn as_geojson(call: &Call<'_>) -> Result<ArrayRef> {
     let code = geometry.crs().map_or(0, epsg_code);
     let mut bytes = vec![];
     call.texts(|row, out| {
-        let tree = with_decimals(call, row, decimals(row), tree(geometry, row)?)?;
+        let whole = tree(geometry, row)?;
         bytes.clear();
-        tree.write(&mut bytes);
+        with_decimals(call, row, decimals(row), whole.clone())?.write(&mut bytes);
         let start = out.len();
         wkb_to_geojson(&bytes, RingOrder::AsStored, out).map_err(|e| geometry.invalid(row, e))?;
         let options = options.as_ref().map_or(0, |options| options(row));
@@ -222,7 +222,7 @@ fn as_geojson(call: &Call<'_>) -> Result<ArrayRef> {
         }
         // No number has more.
         let decimals = usize::try_from(decimals(row)).unwrap_or(0).min(20);
-        let members = members(&tree, options, code, decimals);
+        let members = members(&whole, options, code, decimals);
         // Behind the type.
         if let Some(at) = out[start..].find(',') {
             out.insert_str(start + at + 1, &members);

@@ -278,6 +278,7 @@ pub(super) fn argument(
                 // An A5 cell of resolution 5.
                 "a5_cell" => 7_161_033_366_718_906_368,
                 "max_vertices" => 5,
+                "flags" => 0,
                 _ => 1,
             };
             let array = Int64Array::from(vec![Some(value), None, Some(value), Some(value)]);
@@ -315,6 +316,12 @@ pub(super) fn argument(
                     None,
                     Some("join=mitre mitre_limit=2"),
                     Some("quad_segs=2"),
+                ],
+                "method" => [
+                    Some("method=linework"),
+                    None,
+                    Some("method=linework"),
+                    Some("method=linework"),
                 ],
                 "pattern" => [
                     Some("T********"),
@@ -587,6 +594,7 @@ fn bad_geometries_are_errors_that_name_function_column_and_row() {
             "ST_CRS",
             "ST_GeometryType",
             "ST_CoordDim",
+            "GeometryType",
             "ST_HasZ",
             "ST_HasM",
             "ST_Dimension",

@@ -223,10 +223,24 @@ const DIFFERENCES: &[(&str, &str, &str, &str)] = &[
         "EMPTY has no bounding box; PostGIS writes zeros",
     ),
     ("Box2D", "EMPTY", "", "EMPTY has no box in PostGIS"),
+    ("ST_GeomFromEWKB(ST_AsEWKB(ST_SetSRID(", "", "", ONE_CRS),
+    ("ST_GeomFromEWKT('SRID=3067;' ||", "", "", ONE_CRS),
+    (
+        "ST_HausdorffDistance(a, b, 0.3)",
+        "POLYGON((24.9 60.1",
+        "POLYGON((24.9 60.1",
+        "A place on a side that is cut is rounded",
+    ),
+    ("ST_ConcaveHull(a, 0.1, true)", "POLYGON", "", NO_HOLES),
+    ("ST_ConcaveHull(a, 0.3, true)", "POLYGON", "", NO_HOLES),
+    ("ST_ConcaveHull(a, 0.4, true)", "POLYGON", "", NO_HOLES),
     ("ST_ConvexHull(a)", "(1 1,6 1,6 2,1 2,1 1)", "", OUTER_HOLE),
     ("ST_ConvexHull(a)", "(5 5,6 5,6 6,5 5)", "", OUTER_HOLE),
 ];
 
+const NO_HOLES: &str = "A hull of polygons with holes is refused";
+const ONE_CRS: &str =
+    "A column has one CRS, known before its rows are read: of SRIDs in them it must be given";
 const OF_TYPE_WITH_M: &str = "A geometry with M is of its type; PostGIS has NULL";
 const LENGTH_OF_LINES: &str =
     "The length of polygons is 0, that of their rings is ST_PerimeterSpheroid";
