@@ -27,7 +27,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             "ST_3DDistance('POINT Z (0 0 0)', 'LINESTRING Z (1 2 2,1 2 9)')",
             "3.0",
         )],
-        evaluate: Scalar(|call| numbers(call, nearest)),
+        evaluate: Scalar(|call| numbers(call, nearest_in_space)),
     },
     Function {
         name: "ST_3DMaxDistance",
@@ -53,7 +53,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             "ST_3DDWithin('POINT Z (0 0 0)', 'POINT Z (1 2 2)', 3)",
             "true",
         )],
-        evaluate: Scalar(|call| within(call, nearest)),
+        evaluate: Scalar(|call| within(call, nearest_in_space)),
     },
     Function {
         name: "ST_3DDFullyWithin",
@@ -92,7 +92,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             "ST_AsText(ST_3DClosestPoint('LINESTRING Z (0 0 0,0 0 9)', 'POINT Z (1 1 4)'))",
             "POINT Z (0 0 4)",
         )],
-        evaluate: Scalar(|call| places(call, nearest, |apart| vec![at(apart.from)])),
+        evaluate: Scalar(|call| places(call, nearest_in_space, |apart| vec![at(apart.from)])),
     },
     Function {
         name: "ST_3DShortestLine",
@@ -105,7 +105,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             "ST_AsText(ST_3DShortestLine('LINESTRING Z (0 0 0,0 0 9)', 'POINT Z (1 1 4)'))",
             "LINESTRING Z (0 0 4,1 1 4)",
         )],
-        evaluate: Scalar(|call| places(call, nearest, both)),
+        evaluate: Scalar(|call| places(call, nearest_in_space, both)),
     },
     Function {
         name: "ST_3DLongestLine",
@@ -121,10 +121,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
         evaluate: Scalar(|call| places(call, |a, b| Ok(farthest_in_space(a, b)), both)),
     },
 ];
-
-fn nearest(a: &Tree, b: &Tree) -> Result<Option<Apart>, Error> {
-    nearest_in_space(a, b)
-}
 
 /// What is sought of two geometries.
 type Search = fn(&Tree, &Tree) -> Result<Option<Apart>, Error>;
@@ -157,7 +153,7 @@ fn numbers(call: &Call<'_>, sought: Search) -> Result<ArrayRef> {
 
 fn intersects(call: &Call<'_>) -> Result<ArrayRef> {
     call.booleans(|row| {
-        let found = search(call, row, nearest)?;
+        let found = search(call, row, nearest_in_space)?;
         Ok(Some(found.is_some_and(|apart| apart.distance == 0.0)))
     })
 }
