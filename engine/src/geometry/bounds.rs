@@ -45,6 +45,15 @@ impl Bounds {
         !(self.min_x <= self.max_x && self.min_y <= self.max_y)
     }
 
+    /// The smallest rectangle that holds all of some places; empty without any.
+    pub fn around<'a>(places: impl IntoIterator<Item = &'a Coord<f64>>) -> Self {
+        let mut all = Self::EMPTY;
+        for place in places {
+            all.add(place.x, place.y);
+        }
+        all
+    }
+
     /// Grows to hold a point.
     #[inline]
     pub fn add(&mut self, x: f64, y: f64) {

@@ -338,12 +338,6 @@ pub(super) fn limit_beside(from: &Bounds, kth: f64, to: &Bounds) -> f64 {
     }
 }
 
-/// The least distance between points of two rectangles.
-pub(super) fn least_distance(a: &Bounds, b: &Bounds) -> f64 {
-    let (dx, dy) = a.gap(b);
-    length(dx, dy)
-}
-
 /// The square of the least distance between points of two rectangles.
 #[inline]
 fn least_square(a: &Bounds, b: &Bounds) -> f64 {

@@ -3,6 +3,7 @@
 use geo_types::{Coord, LineString, Polygon};
 
 use super::Arrangement;
+use crate::geometry::Bounds;
 use crate::predicate::orient::{compare, orient};
 
 /// A ring with a place: a hole that no shell of its own walk holds.
@@ -167,40 +168,27 @@ fn place_holes(shells: &mut [Polygon<f64>], holes: Vec<Loose>, may: impl Fn(usiz
         return;
     }
     struct Extent {
-        low: Coord<f64>,
-        high: Coord<f64>,
+        bounds: Bounds,
         shell: usize,
     }
     let mut extents: Vec<Extent> = shells
         .iter()
         .enumerate()
-        .map(|(shell, polygon)| {
-            let (mut low, mut high) = (polygon.exterior().0[0], polygon.exterior().0[0]);
-            for c in &polygon.exterior().0 {
-                low = Coord {
-                    x: low.x.min(c.x),
-                    y: low.y.min(c.y),
-                };
-                high = Coord {
-                    x: high.x.max(c.x),
-                    y: high.y.max(c.y),
-                };
-            }
-            Extent { low, high, shell }
+        .map(|(shell, polygon)| Extent {
+            bounds: Bounds::around(&polygon.exterior().0),
+            shell,
         })
         .collect();
     // Smaller rectangles first: of nested shells the innermost is found first.
     extents.sort_by(|a, b| {
-        let size = |e: &Extent| (e.high.x - e.low.x) * (e.high.y - e.low.y);
+        let size =
+            |e: &Extent| (e.bounds.max_x - e.bounds.min_x) * (e.bounds.max_y - e.bounds.min_y);
         size(a).total_cmp(&size(b))
     });
     for hole in holes {
         let p = hole.at;
         let found = extents.iter().find(|e| {
-            e.low.x <= p.x
-                && p.x <= e.high.x
-                && e.low.y <= p.y
-                && p.y <= e.high.y
+            e.bounds.contains(&Bounds::point(p.x, p.y))
                 && may(e.shell, hole.half)
                 && holds(&shells[e.shell].exterior().0, p)
         });

@@ -10,7 +10,7 @@
 
 use geo_types::Coord;
 
-use super::distance::{SLACK, length, point_segment};
+use super::distance::{SLACK, bounds_distance, length, point_segment};
 use crate::geometry::Bounds;
 
 /// An edge.
@@ -39,7 +39,10 @@ impl Chunks {
     /// Cuts edges into runs.
     pub(crate) fn new(edges: Vec<Edge>) -> Self {
         let size = LEAST.max(edges.len().div_ceil(MOST_RUNS));
-        let bounds = edges.chunks(size).map(of_edges).collect();
+        let bounds = edges.chunks(size);
+        let bounds = bounds
+            .map(|run| Bounds::around(run.iter().flatten()))
+            .collect();
         Self {
             edges,
             size,
@@ -69,8 +72,7 @@ impl Chunks {
         let mut pairs = vec![];
         for (i, a) in self.bounds.iter().enumerate() {
             for (j, b) in other.bounds.iter().enumerate() {
-                let (dx, dy) = a.gap(b);
-                let near = length(dx, dy);
+                let near = bounds_distance(a, b);
                 if near <= most * SLACK {
                     pairs.push((near, i, j));
                 }
@@ -99,8 +101,7 @@ impl Chunks {
             let Some(bounds) = self.bounds.get(i) else {
                 break;
             };
-            let (dx, dy) = bounds.gap(&place);
-            if length(dx, dy) > best * SLACK {
+            if bounds_distance(bounds, &place) > best * SLACK {
                 continue;
             }
             let ends = self.run(i).iter();
@@ -114,19 +115,6 @@ impl Chunks {
         }
         best
     }
-}
-
-fn of_edges(edges: &[Edge]) -> Bounds {
-    let all = edges.iter().flatten();
-    let fold = |start: f64, of: fn(&Coord<f64>) -> f64, pick: fn(f64, f64) -> f64| {
-        all.clone().map(of).fold(start, pick)
-    };
-    Bounds::new(
-        fold(f64::INFINITY, |c| c.x, f64::min),
-        fold(f64::INFINITY, |c| c.y, f64::min),
-        fold(f64::NEG_INFINITY, |c| c.x, f64::max),
-        fold(f64::NEG_INFINITY, |c| c.y, f64::max),
-    )
 }
 
 /// How far apart places in two rectangles may be.

@@ -269,14 +269,7 @@ fn join_disjoint(mut areas: Vec<Chains>) -> Vec<Chains> {
     if areas.len() < 2 || areas.len() > 64 {
         return areas;
     }
-    let bounds: Vec<Bounds> = areas
-        .iter()
-        .map(|a| {
-            let mut all = Bounds::EMPTY;
-            a.coords.iter().for_each(|c| all.add(c.x, c.y));
-            all
-        })
-        .collect();
+    let bounds: Vec<Bounds> = areas.iter().map(|a| Bounds::around(&a.coords)).collect();
     let apart = bounds
         .iter()
         .enumerate()

@@ -42,7 +42,7 @@ pub use arrays::{
     distance, distance_arrays, distance_constant, evaluate_arrays, evaluate_constant, relate,
 };
 pub use distance::length;
-pub(crate) use distance::point_segment;
+pub(crate) use distance::{bounds_distance, point_segment};
 pub use matrices::{MatrixPattern, relate_row};
 pub use matrix::Matrix;
 pub use options::{Build, PrepareOptions};

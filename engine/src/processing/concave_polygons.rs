@@ -15,6 +15,7 @@ use geo_types::{Coord, Geometry, LineString, MultiPolygon, Polygon};
 use spade::{ConstrainedDelaunayTriangulation, HasPosition, Point2, Triangulation as _};
 
 use super::triangulation::NONE;
+use crate::geometry::Bounds;
 use crate::overlay::union_all;
 use crate::{Error, Result};
 
@@ -89,25 +90,14 @@ struct Gaps {
 impl Gaps {
     fn between(shells: &[&LineString<f64>]) -> Result<Self> {
         let coords = shells.iter().flat_map(|shell| &shell.0);
-        let mut low = shells[0].0[0];
-        let mut high = low;
-        for c in coords {
-            low = Coord {
-                x: low.x.min(c.x),
-                y: low.y.min(c.y),
-            };
-            high = Coord {
-                x: high.x.max(c.x),
-                y: high.y.max(c.y),
-            };
-        }
-        let margin = FRAME * (high.x - low.x).hypot(high.y - low.y);
+        let all = Bounds::around(coords);
+        let margin = FRAME * (all.max_x - all.min_x).hypot(all.max_y - all.min_y);
         let corner = |x, y| Vertex {
             at: Coord { x, y },
             frame: true,
         };
-        let (west, east) = (low.x - margin, high.x + margin);
-        let (south, north) = (low.y - margin, high.y + margin);
+        let (west, east) = (all.min_x - margin, all.max_x + margin);
+        let (south, north) = (all.min_y - margin, all.max_y + margin);
         let mut vertices = vec![
             corner(west, south),
             corner(east, south),

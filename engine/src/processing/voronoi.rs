@@ -71,17 +71,9 @@ struct Frame {
 
 impl Frame {
     fn around(sites: &[Coord<f64>]) -> Self {
-        let (mut low, mut high) = (sites[0], sites[0]);
-        for c in sites {
-            low = Coord {
-                x: low.x.min(c.x),
-                y: low.y.min(c.y),
-            };
-            high = Coord {
-                x: high.x.max(c.x),
-                y: high.y.max(c.y),
-            };
-        }
+        let all = Bounds::around(sites);
+        let corner = |x, y| Coord { x, y };
+        let (low, high) = (corner(all.min_x, all.min_y), corner(all.max_x, all.max_y));
         let margin = (high.x - low.x).max(high.y - low.y);
         let margin = Coord {
             x: margin,

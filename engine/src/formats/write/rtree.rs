@@ -13,7 +13,7 @@
 use rusqlite::Connection;
 
 use super::geopackage_schema::quoted;
-use crate::geometry::Bounds;
+use crate::geometry::{Bounds, round_down, round_up};
 use crate::tiling::HilbertCurve;
 
 /// Bytes of a cell of two dimensions.
@@ -41,14 +41,14 @@ pub(super) struct Cell {
 impl Cell {
     /// The box of a row, rounded outward.
     pub(super) fn new(id: i64, b: &Bounds, curve: &HilbertCurve) -> Self {
-        let middle = |min: f64, max: f64| f64::midpoint(min, max);
+        let centre = b.centre();
         Self {
             id,
-            min_x: down(b.min_x),
-            max_x: up(b.max_x),
-            min_y: down(b.min_y),
-            max_y: up(b.max_y),
-            place: curve.place(middle(b.min_x, b.max_x), middle(b.min_y, b.max_y)),
+            min_x: round_down(b.min_x),
+            max_x: round_up(b.max_x),
+            min_y: round_down(b.min_y),
+            max_y: round_up(b.max_y),
+            place: curve.place(centre.x, centre.y),
         }
     }
 
@@ -68,24 +68,6 @@ impl Cell {
             all.max_y = all.max_y.max(cell.max_y);
         }
         all
-    }
-}
-
-fn down(value: f64) -> f32 {
-    let near = value as f32;
-    if f64::from(near) > value {
-        near.next_down()
-    } else {
-        near
-    }
-}
-
-fn up(value: f64) -> f32 {
-    let near = value as f32;
-    if f64::from(near) < value {
-        near.next_up()
-    } else {
-        near
     }
 }
 

@@ -28,7 +28,7 @@ use crate::Error;
 use crate::geometry::Bounds;
 use crate::join::build::BuildSide;
 use crate::join::memory::{batch_size, indexed_batch_size};
-use crate::join::nearest::{NearestSearch, Place, SLACK, TILE, least_distance};
+use crate::join::nearest::{NearestSearch, Place, SLACK, TILE};
 use crate::join::on::JoinPredicate;
 use crate::join::output::Rows;
 use crate::join::probe::Pairs;
@@ -37,7 +37,7 @@ use crate::join::residual::Asked;
 use crate::join::roles::Role;
 use crate::join::rtree::HilbertOrder;
 use crate::join::stream::{JoinParts, select};
-use crate::predicate::ProbeBatch;
+use crate::predicate::{ProbeBatch, bounds_distance};
 
 /// Joins the probe rows of one cell with their nearest rows of all cells.
 pub(super) fn join(
@@ -181,7 +181,7 @@ impl Search {
             .zip(&spilled.cells)
             .map(|(i, cell)| (i, &cell.extents[0].bounds))
             .filter(|(_, extent)| !extent.is_empty())
-            .map(|(i, extent)| (least_distance(&whole, extent), i))
+            .map(|(i, extent)| (bounds_distance(&whole, extent), i))
             .collect();
         cells.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         for (_, i) in cells {
@@ -216,7 +216,7 @@ impl Search {
                 Some(worst) => worst.distance,
                 None => f64::INFINITY,
             };
-            let may = !bounds.is_empty() && least_distance(bounds, extent) * SLACK <= worst;
+            let may = !bounds.is_empty() && bounds_distance(bounds, extent) * SLACK <= worst;
             if may && self.k > 0 {
                 let centre = bounds.centre();
                 rows.push((curve.key(centre.x, centre.y), row));

@@ -22,9 +22,9 @@ use super::settle::Bits;
 use crate::Error;
 use crate::geometry::Bounds;
 use crate::join::any_of::AnyOf;
-use crate::join::nearest::least_distance;
 use crate::join::on::JoinPredicate;
 use crate::join::rtree::PackedRTree;
+use crate::predicate::bounds_distance;
 
 /// The name of the column that counts probe rows in several cells.
 const BORDER: &str = "__geoflow_border";
@@ -290,7 +290,7 @@ impl ProbeRouter {
         (0u32..)
             .zip(extents)
             .filter(|(_, extent)| !extent.is_empty())
-            .map(|(cell, extent)| (cell, least_distance(bounds, extent)))
+            .map(|(cell, extent)| (cell, bounds_distance(bounds, extent)))
             .min_by(|a, b| a.1.total_cmp(&b.1))
             .map(|(cell, _)| cell)
     }
