@@ -3,7 +3,8 @@
 //! It knows geometry columns ([`geometry`]), predicates over them ([`predicate`]), the spatial
 //! join ([`join`]), coordinate reference systems ([`crs`]), GeoParquet ([`geoparquet`]) and other
 //! formats ([`formats`]), how space is
-//! ordered and cut ([`tiling`]), what object stores need ([`store`]) and the settings that all of these obey ([`options`]).
+//! ordered and cut ([`tiling`]), what object stores need ([`store`]) and the settings that all of these obey ([`options`]);
+//! and operators that only watch what goes by ([`through`]).
 //! It knows nothing of SQL text, clusters or terminals: it never prints, reads no environment
 //! variables and starts no runtime of its own.
 
@@ -21,6 +22,7 @@ pub mod predicate;
 pub mod processing;
 pub mod sort;
 pub mod store;
+pub mod through;
 pub mod tiling;
 mod unfinished;
 

@@ -57,6 +57,6 @@ mod stream;
 pub use bounds::push_bounds;
 pub use build_side::choose_build_side;
 pub use exec::SpatialJoinExec;
-pub use note::StrategyNoteExec;
+pub use note::StrategyNote;
 pub use on::{JoinDistance, JoinPredicate, SpatialOn};
 pub use shared_builds::SharedBuilds;

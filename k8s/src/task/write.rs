@@ -27,7 +27,7 @@ use tokio::sync::Notify;
 use url::Url;
 
 use super::Part;
-use super::last_row::LastRowExec;
+use super::last_row::LastRow;
 use super::sink::{is_many_files, plan_sink};
 use super::store::{Recorded, RecordingStore};
 use crate::plan::Sink;
@@ -110,7 +110,7 @@ impl NewFiles {
             file_output_mode: FileOutputMode::SingleFile,
         };
         let writer = plan_sink(state, physical, sink, config).await?;
-        let writer = LastRowExec::below(writer, &self.all_read)?;
+        let writer = LastRow::below(writer, &self.all_read)?;
         let written = run_to_end(writer, self.named(state)).await;
         registry.deregister_store(&root)?;
         written?;

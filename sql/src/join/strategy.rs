@@ -18,8 +18,9 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
-use geoflow_engine::join::StrategyNoteExec;
+use geoflow_engine::join::StrategyNote;
 use geoflow_engine::options::{GeoflowOptions, JoinStrategy};
+use geoflow_engine::through::ThroughExec;
 
 use super::conjunct;
 
@@ -144,8 +145,8 @@ impl PhysicalOptimizerRule for JoinStrategyRule {
             let Strategy::Hash(reason) = choose(join, wanted)? else {
                 return Ok(Transformed::no(node));
             };
-            let noted = StrategyNoteExec::new(node, format!("hash ({reason})"));
-            Ok(Transformed::yes(Arc::new(noted)))
+            let note = StrategyNote::new(format!("hash ({reason})"));
+            Ok(Transformed::yes(Arc::new(ThroughExec::new(node, note))))
         })
         .data()
     }

@@ -7,18 +7,14 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Statistics;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
-use datafusion::physical_expr::PhysicalExprRef;
-use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
-use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
 use futures::TryStreamExt;
 use geoflow_engine::Error;
+use geoflow_engine::through::{Through, ThroughExec};
 
 /// The error with the name of what was read, and what it means.
 pub(super) fn say(name: &str, error: DataFusionError) -> DataFusionError {
@@ -114,97 +110,29 @@ impl TableProvider for NamedTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let input = self.table.scan(session, projection, filters, limit).await?;
-        Ok(Arc::new(NamedExec {
-            name: Arc::clone(&self.name),
-            input,
-        }))
+        let named = Named(Arc::clone(&self.name));
+        Ok(Arc::new(ThroughExec::new(input, named)))
     }
 }
 
-/// Batches pass through untouched, errors get a name.
+/// Gives errors a name.
 #[derive(Debug)]
-struct NamedExec {
-    name: Arc<str>,
-    input: Arc<dyn ExecutionPlan>,
-}
+struct Named(Arc<str>);
 
-impl DisplayAs for NamedExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ReadExec: {}", self.name)
-    }
-}
-
-impl ExecutionPlan for NamedExec {
+impl Through for Named {
     fn name(&self) -> &'static str {
         "ReadExec"
     }
 
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
+    fn describe(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReadExec: {}", self.0)
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&PhysicalExprRef) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-        _: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(match children.pop() {
-            Some(input) => Arc::new(Self {
-                name: Arc::clone(&self.name),
-                input,
-            }),
-            None => self,
-        })
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-        self.replace_children(children, options)
-    }
-
-    fn execute(
-        &self,
-        partition: usize,
-        context: Arc<TaskContext>,
-    ) -> Result<SendableRecordBatchStream> {
-        let stream = self.input.execute(partition, context)?;
-        let name = Arc::clone(&self.name);
-        let schema = stream.schema();
-        let named = stream.map_err(move |error| say(&name, error));
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, named)))
-    }
-
-    fn statistics_from_inputs(
-        &self,
-        inputs: &[Arc<Statistics>],
-        _: &StatisticsArgs,
-    ) -> Result<Arc<Statistics>> {
-        Ok(match inputs {
-            [input] => Arc::clone(input),
-            _ => Arc::new(Statistics::new_unknown(&self.input.schema())),
-        })
+    fn follow(&self, batches: SendableRecordBatchStream) -> SendableRecordBatchStream {
+        let name = Arc::clone(&self.0);
+        let schema = batches.schema();
+        let named = batches.map_err(move |error| say(&name, error));
+        Box::pin(RecordBatchStreamAdapter::new(schema, named))
     }
 }
 
