@@ -135,7 +135,8 @@ async fn odd_values_are_encoded_and_read_back() {
         ("country=%C3%A4%0A", 1000),
         ("country=..", 1000),
         ("country=FI", 1000),
-        ("country=__HIVE_DEFAULT_PARTITION__", 2000),
+        ("country=", 1000),
+        ("country=__HIVE_DEFAULT_PARTITION__", 1000),
         ("country=a%2Fb%3Dc%20%25", 1000),
         ("country=x", 1000),
     ];
@@ -161,7 +162,7 @@ async fn odd_values_are_encoded_and_read_back() {
         .as_any()
         .downcast_ref::<Int64Array>()
         .unwrap();
-    assert_eq!(n.value(0), 5000, "all but NULL and the empty text");
+    assert_eq!(n.value(0), 6000, "all but NULL");
 }
 
 #[tokio::test]

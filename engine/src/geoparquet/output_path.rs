@@ -8,7 +8,7 @@ use object_store::path::Path;
 /// What stands for NULL in the name of a folder, as in Hive.
 const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
-/// A folder `column=value` under `base`. All but letters, digits and `_-.` is percent-encoded as UTF-8,
+/// A folder `column=value` under `base`. Of values all but letters, digits and `_-.` is percent-encoded as UTF-8,
 /// so that no value can name a place elsewhere.
 pub(super) fn partition_folder(base: &Path, pairs: &[(String, Option<String>)]) -> Path {
     let mut path = base.as_ref().to_owned();
@@ -16,16 +16,33 @@ pub(super) fn partition_folder(base: &Path, pairs: &[(String, Option<String>)]) 
         if !path.is_empty() {
             path.push('/');
         }
-        path.push_str(&encoded(column));
+        path.push_str(&encoded_name(column));
         path.push('=');
         match value.as_deref() {
-            // An empty name would be read back as no folder.
-            None | Some("") => path.push_str(NULL),
+            None => path.push_str(NULL),
+            // Texts that readers (DuckDB those of four letters) take for NULL as they stand, but not encoded.
+            Some(value) if value == NULL || value.eq_ignore_ascii_case("null") => {
+                let (first, rest) = value.split_at(1);
+                path.push_str(&format!("%{:02X}{rest}", first.as_bytes()[0]));
+            }
             Some(value) => path.push_str(&encoded(value)),
         }
     }
     // The text has none of the characters that `parse` refuses.
     Path::parse(&path).unwrap_or_else(|_| Path::from(path))
+}
+
+/// Readers decode values, but few do names: only what would be read as another name is encoded.
+fn encoded_name(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || "/\\=%?*:\"<>|#[]{}^".contains(c) {
+            out.push_str(&encoded(c.encode_utf8(&mut [0; 4])));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 fn encoded(text: &str) -> String {
@@ -83,7 +100,19 @@ mod tests {
         assert_eq!(folder(Some("a=b c%\\\n")), "out/k=a%3Db%20c%25%5C%0A");
         assert_eq!(folder(Some("Åland")), "out/k=%C3%85land");
         assert_eq!(folder(None), format!("out/k={NULL}"));
-        assert_eq!(folder(Some("")), format!("out/k={NULL}"));
+        assert_eq!(folder(Some("")), "out/k=");
+        assert_eq!(folder(Some(NULL)), format!("out/k=%5F{}", &NULL[1..]));
+        assert_eq!(folder(Some("null")), "out/k=%6Eull");
+    }
+
+    #[test]
+    fn names_are_read_back_as_they_are() {
+        let pairs = [("näme x".to_owned(), Some("1".to_owned()))];
+        let path = partition_folder(&Path::from("out"), &pairs);
+        assert_eq!(path.as_ref(), "out/näme x=1");
+        let pairs = [("../a=b".to_owned(), Some("1".to_owned()))];
+        let path = partition_folder(&Path::from("out"), &pairs);
+        assert_eq!(path.as_ref(), "out/..%2Fa%3Db=1");
     }
 
     #[test]

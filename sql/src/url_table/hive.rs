@@ -5,7 +5,7 @@ use datafusion::datasource::listing::ListingTableUrl;
 use geoflow_engine::Error;
 use object_store::ObjectMeta;
 
-use super::with_nulls::NULL;
+use super::with_nulls::{NULL, is_null};
 
 /// The partition columns of the files below `root`, from the outermost folder inwards. A column is
 /// `Int64` when every value is a whole number or missing, else text.
@@ -71,11 +71,7 @@ pub(super) fn has_null(root: &ListingTableUrl, file: &ObjectMeta) -> bool {
     let Some(mut segments) = root.strip_prefix(&file.location) else {
         return false;
     };
-    segments.any(|segment| {
-        segment
-            .split_once('=')
-            .is_some_and(|(_, value)| value == NULL)
-    })
+    segments.any(is_null)
 }
 
 #[cfg(test)]

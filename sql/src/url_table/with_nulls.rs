@@ -22,6 +22,13 @@ use object_store::ObjectMeta;
 /// What stands for NULL in the name of a folder, as in Hive.
 pub(super) const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
+/// Whether the folder `segment` says that its column is missing.
+pub(super) fn is_null(segment: &str) -> bool {
+    segment
+        .split_once('=')
+        .is_some_and(|(_, value)| value == NULL)
+}
+
 /// The files of such a table. DataFusion's own table takes the name that stands for NULL for a text, and for no number.
 ///
 /// Files are chosen by their values when they are opened, not when they are listed.
@@ -46,14 +53,14 @@ impl FolderWithNulls {
         let values = |file: &ObjectMeta| {
             let names = columns.iter().map(|(name, _)| name.as_str());
             let values = parse_partitions_for_path(&url, &file.location, names)?;
-            let typed =
-                values
-                    .into_iter()
-                    .zip(columns)
-                    .map(|(value, (_, ty))| match value.as_ref() {
-                        NULL => ScalarValue::try_from(ty),
-                        _ => ScalarValue::try_from_string(value.into_owned(), ty),
-                    });
+            // Decoded, a text may look like NULL.
+            let nulls = url.strip_prefix(&file.location)?.map(is_null);
+            let typed = values.into_iter().zip(nulls).zip(columns).map(
+                |((value, null), (_, ty))| match null {
+                    true => ScalarValue::try_from(ty),
+                    false => ScalarValue::try_from_string(value.into_owned(), ty),
+                },
+            );
             Some(typed.collect::<Result<Vec<_>>>())
         };
         let mut found = vec![];
