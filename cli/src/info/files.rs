@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use datafusion::datasource::listing::ListingTableUrl;
+use datafusion::error::DataFusionError;
 use futures::TryStreamExt;
+use geoflow_engine::store::explain_datafusion_error;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
-use crate::error::{Failure, Result, from_datafusion};
+use crate::error::{Failure, Result, from_datafusion, from_engine};
 use crate::session::Session;
 
 /// A file to be read.
@@ -25,6 +27,10 @@ pub(crate) async fn find(path: &str, session: &Session) -> Result<Vec<FoundFile>
         .runtime_env()
         .object_store(url.object_store())
         .map_err(|e| from_datafusion(&e))?;
+    let failure = |error: &DataFusionError| match explain_datafusion_error(error, Some(path)) {
+        Some(explained) => from_engine(&explained),
+        None => from_datafusion(error),
+    };
     if !url.is_collection() && url.get_glob().is_none() {
         match store.head(url.prefix()).await {
             Ok(meta) => {
@@ -36,16 +42,13 @@ pub(crate) async fn find(path: &str, session: &Session) -> Result<Vec<FoundFile>
             }
             // Perhaps a "directory" of objects, written without the slash.
             Err(object_store::Error::NotFound { .. }) => {}
-            Err(error) => return Err(from_datafusion(&error.into())),
+            Err(error) => return Err(failure(&error.into())),
         }
     }
     let mut metas: Vec<ObjectMeta> =
         match url.list_all_files(&state, store.as_ref(), ".parquet").await {
-            Ok(listing) => listing
-                .try_collect()
-                .await
-                .map_err(|e| from_datafusion(&e))?,
-            Err(error) => return Err(from_datafusion(&error)),
+            Ok(listing) => listing.try_collect().await.map_err(|e| failure(&e))?,
+            Err(error) => return Err(failure(&error)),
         };
     metas.sort_by(|a, b| a.location.cmp(&b.location));
     if metas.is_empty() {

@@ -73,33 +73,38 @@ pub fn explain_object_store_error(error: &object_store::Error, url: &str) -> Err
                 false,
             )
         }
-        Store::PermissionDenied { .. } => environment(
-            format!(
-                "no permission for {url}: the credentials in use may not read or write it, or are wrong{} ({})",
-                said(&chain),
-                hint(url)
-            ),
-            false,
-        ),
-        Store::Unauthenticated { .. } => environment(
-            format!(
-                "the credentials for {url} were refused{} ({})",
-                said(&chain),
-                hint(url)
-            ),
-            false,
-        ),
-        // A bucket that is not there is told apart from a key only in the body of the answer.
-        _ if says(&["NoSuchBucket", "bucket does not exist", "ContainerNotFound"]) => environment(
-            format!("the bucket of {url} does not exist there: check its name and the endpoint"),
-            false,
-        ),
         // The addresses where clouds hand out the credentials of a machine.
         _ if says(&["169.254.169.254", "169.254.170.2"]) => environment(
             format!(
                 "there are no credentials for {url}: none are set, and the metadata service of the cloud gave none ({})",
                 hint(url)
             ),
+            false,
+        ),
+        // A listing that is refused comes as a generic error.
+        _ if matches!(error, Store::PermissionDenied { .. }) || says(&["403 Forbidden"]) => {
+            environment(
+                format!(
+                    "no permission for {url}: the credentials in use may not read or write it, or are wrong{} ({})",
+                    said(&chain),
+                    hint(url)
+                ),
+                false,
+            )
+        }
+        _ if matches!(error, Store::Unauthenticated { .. }) || says(&["401 Unauthorized"]) => {
+            environment(
+                format!(
+                    "the credentials for {url} were refused{} ({})",
+                    said(&chain),
+                    hint(url)
+                ),
+                false,
+            )
+        }
+        // A bucket that is not there is told apart from a key only in the body of the answer.
+        _ if says(&["NoSuchBucket", "bucket does not exist", "ContainerNotFound"]) => environment(
+            format!("the bucket of {url} does not exist there: check its name and the endpoint"),
             false,
         ),
         _ if says(&[
@@ -383,6 +388,13 @@ mod tests {
                 generic("GET http://169.254.169.254/latest/api/token: 403"),
                 "s3://b/k",
                 "no credentials for s3://b/k",
+            ),
+            (
+                generic(
+                    "403 Forbidden: <Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>",
+                ),
+                "s3://b/k/",
+                "no permission for s3://b/k/: the credentials in use may not read or write it, or are wrong, it says AccessDenied",
             ),
             (
                 generic("operation timed out"),

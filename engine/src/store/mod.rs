@@ -3,6 +3,7 @@
 
 mod explain;
 mod steady;
+pub(crate) mod upload;
 
 pub use explain::{
     explain_datafusion_error, explain_object_store_error, explain_unnamed, without_secrets,

@@ -21,16 +21,17 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType};
 use futures::StreamExt;
-use object_store::buffered::BufWriter;
 use object_store::path::Path as Location;
 use object_store::{ObjectStore, ObjectStoreExt};
-use tokio::io::AsyncWriteExt;
+use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 
 use super::{FileFormat, FileOptions, StagedFile, open_file};
 use crate::Error;
 use crate::formats::fetch::scratch;
-use crate::geoparquet::{Existing, display_location};
+use crate::geoparquet::Existing;
+use crate::store::explain_object_store_error;
+use crate::store::upload::{PART, Upload};
 
 /// Batches that may wait for the writer.
 const AHEAD: usize = 1;
@@ -211,7 +212,7 @@ impl FeatureSink {
                 "{shown} exists already: OPTIONS (overwrite 'true') replaces it"
             ))
             .into()),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(explain_object_store_error(&error, shown).into()),
         }
     }
 }
@@ -236,29 +237,39 @@ async fn upload(store: &Arc<dyn ObjectStore>, folder: &Path, location: &Location
         let parent = parts.split_last().map_or(&[][..], |(_, parent)| parent);
         let to = Location::from_iter(parent.iter().cloned()).join(name.as_ref());
         let mut source = tokio::fs::File::open(&file).await.map_err(read)?;
-        let mut upload = BufWriter::with_capacity(Arc::clone(store), to.clone(), 16 << 20);
-        let copied = async {
-            let copied = tokio::io::copy(&mut source, &mut upload).await?;
-            upload.shutdown().await?;
-            Ok::<u64, std::io::Error>(copied)
-        };
-        match copied.await {
-            Ok(copied) => bytes += copied,
-            Err(error) => {
-                // The first error is the one to tell.
-                drop(upload.abort().await);
-                return Err(Error::Environment {
-                    message: format!(
-                        "{} could not be written: {error}",
-                        display_location(store.as_ref(), &to)
-                    ),
-                    retryable: true,
-                }
-                .into());
-            }
+        let replaced = store.head(&to).await.ok();
+        let mut upload = Upload::new(store, to, replaced);
+        match send(&mut source, &mut upload).await {
+            Ok(Ok(sent)) => bytes += sent,
+            Ok(Err(error)) => return Err(upload.give_up(read(error)).await.into()),
+            Err(error) => return Err(upload.give_up(error).await.into()),
         }
     }
     Ok(bytes)
+}
+
+/// Returns the bytes that were sent; within, the error of reading them.
+async fn send(
+    source: &mut tokio::fs::File,
+    upload: &mut Upload,
+) -> Result<std::io::Result<u64>, Error> {
+    let mut bytes = 0;
+    loop {
+        let mut part = Vec::with_capacity(PART);
+        if let Err(error) = (&mut *source)
+            .take(PART as u64)
+            .read_to_end(&mut part)
+            .await
+        {
+            return Ok(Err(error));
+        }
+        bytes += part.len() as u64;
+        if part.len() < PART {
+            upload.finish(part.into()).await?;
+            return Ok(Ok(bytes));
+        }
+        upload.put(part.into()).await?;
+    }
 }
 
 impl DisplayAs for FeatureSink {
