@@ -12,6 +12,7 @@
 
 mod args;
 mod convert;
+mod copy_place;
 mod error;
 mod exit;
 mod functions;

@@ -101,7 +101,10 @@ impl<'a> Place<'a> {
         printer: &Printer,
     ) -> Result<u64> {
         let query = self.write(statements, select);
-        query::run(query, settings, printer).await.map_err(in_flags)
+        let hint = "--overwrite replaces them, --append adds to them";
+        query::run(query, settings, printer)
+            .await
+            .map_err(|failure| in_flags(failure, hint))
     }
 
     /// The statement that writes one or more files.
@@ -208,8 +211,8 @@ impl<'a> Place<'a> {
     }
 }
 
-/// What a failure says of options of COPY, said of flags.
-fn in_flags(mut failure: Box<Failure>) -> Box<Failure> {
+/// What a failure says of options of COPY, said of flags; `hint` is for files of a folder.
+pub(crate) fn in_flags(mut failure: Box<Failure>, hint: &str) -> Box<Failure> {
     let Some((message, _)) = failure.message.split_once(" exists already: ") else {
         return match failure
             .message
@@ -217,7 +220,7 @@ fn in_flags(mut failure: Box<Failure>) -> Box<Failure> {
         {
             Some((message, _)) => {
                 failure.message = message.to_string();
-                failure.with_hint("--overwrite replaces them, --append adds to them")
+                failure.with_hint(hint)
             }
             None => failure,
         };

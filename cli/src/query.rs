@@ -12,8 +12,10 @@ use geoflow_engine::options::{GeoflowOptions, InvalidSeen, OnInvalid};
 use geoflow_engine::tiling::HilbertSortExec;
 
 use crate::args::{QueryArgs, Sort};
+use crate::copy_place::CopyPlace;
 use crate::error::{Failure, Result, from_datafusion, from_engine};
 use crate::output::{Destination, Format, Options};
+use crate::place::in_flags;
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::session::Session;
@@ -24,7 +26,8 @@ use crate::{output, sql_text};
 
 /// Runs the statements in order, in one session. Returns how many rows were written.
 pub(crate) async fn run(args: QueryArgs, settings: &Settings, printer: &Printer) -> Result<u64> {
-    let mut run = Run::prepare(&args, printer)?;
+    let place = CopyPlace::of(&args)?;
+    let mut run = Run::prepare(&args, printer, place.is_some())?;
     let texts = sql_text::read(&args)?;
     let session = Session::new(settings)?;
 
@@ -35,14 +38,21 @@ pub(crate) async fn run(args: QueryArgs, settings: &Settings, printer: &Printer)
         .options()
         .sql_parser
         .clone();
-    let statements = statement::parse(&texts, &parser)?;
+    let mut statements = statement::parse(&texts, &parser)?;
     run.timing.parse += started.elapsed();
     run.check(&statements)?;
+    if let Some(place) = &place {
+        place.take_result(&mut statements)?;
+    }
 
     for statement in statements {
         let text = &texts[statement.text];
         run.statement(&session, statement)
             .await
+            .map_err(|failure| match &place {
+                Some(_) => in_flags(failure, "--overwrite replaces them"),
+                None => failure,
+            })
             .map_err(|failure| session.explain_unknown(text.locate(failure)))?;
     }
     if settings.timing {
@@ -65,14 +75,20 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// Finds every mistake that can be found without looking at the SQL.
-    fn prepare(args: &QueryArgs, printer: &'a Printer) -> Result<Self> {
+    ///
+    /// `by_copy`: the result goes where `COPY` writes it.
+    fn prepare(args: &QueryArgs, printer: &'a Printer, by_copy: bool) -> Result<Self> {
         let mut destination = Destination::new(args.output.as_deref(), args.overwrite);
-        let format = Format::choose(
-            args.format,
-            destination.path(),
-            printer.stdout_is_terminal(),
-        )?;
-        destination.check()?;
+        let format = match by_copy {
+            true => args.format.unwrap_or(Format::Parquet),
+            false => {
+                let terminal = printer.stdout_is_terminal();
+                Format::choose(args.format, destination.path(), terminal)?
+            }
+        };
+        if !by_copy {
+            destination.check()?;
+        }
         Ok(Run {
             printer,
             options: Options {

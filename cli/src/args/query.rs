@@ -42,7 +42,7 @@ pub(crate) struct QueryArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) file: Option<OsString>,
 
-    /// File to write, complete or not at all; - is standard output
+    /// File, folder or URL to write, complete or not at all; - is standard output
     #[arg(short, long, value_name = "PATH")]
     pub(crate) output: Option<OsString>,
 

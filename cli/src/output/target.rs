@@ -50,12 +50,6 @@ impl Destination {
             return Ok(());
         };
         let shown = path.display();
-        if path.to_string_lossy().contains("://") {
-            return Err(
-                Failure::usage(format!("cannot write \"{shown}\": -o takes a local path"))
-                    .with_hint("COPY (SELECT ...) TO 's3://...' writes to object storage"),
-            );
-        }
         match std::fs::metadata(path) {
             Ok(found) if found.is_dir() => {
                 return Err(Failure::user(format!(

@@ -27,7 +27,7 @@ fn mistakes() {
         ("no_extension", &["query", "SELECT 1", "-o", "x"]),
         (
             "output_url",
-            &["query", "SELECT 1", "-o", "s3://bucket/x.csv"],
+            &["query", "SELECT 1", "-o", "https://example.com/x.csv"],
         ),
         ("overwrite_alone", &["query", "SELECT 1", "--overwrite"]),
         (

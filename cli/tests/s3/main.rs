@@ -187,6 +187,47 @@ async fn what_fails_is_named_and_gives_no_secret_away() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn results_are_written_to_urls() -> Result<()> {
+    let server = Server::start().await?;
+    let file = testdata("cities.parquet");
+    server.upload(&file, "layers", "cities.parquet").await?;
+    let endpoint = server.endpoint();
+    let run = |args: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_geoflow"))
+            .args(args)
+            .env_clear()
+            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ENDPOINT_URL", &endpoint)
+            .output()
+    };
+    let cities = "SELECT * FROM 's3://layers/cities.parquet'";
+    for out in [
+        "s3://layers/out.parquet",
+        "s3://layers/out.gpkg",
+        "s3://layers/folder/",
+    ] {
+        answer(&run(&["query", cities, "-o", out, "--sort", "hilbert"])?)?;
+        let rows = |url: &str| answer(&run(&["query", "--format", "csv", &count(url)])?);
+        assert_eq!(rows(out)?, rows("s3://layers/cities.parquet")?, "{out}");
+        let again = run(&["query", cities, "-o", out])?;
+        let message = String::from_utf8_lossy(&again.stderr);
+        assert_eq!(again.status.code(), Some(1), "{message}");
+        assert!(message.contains("--overwrite replaces"), "{message}");
+        answer(&run(&["query", cities, "-o", out, "--overwrite"])?)?;
+    }
+    // Formats that are made here first are sent in the end: to a bucket that is not there.
+    for out in ["s3://absent/out.gpkg", "s3://absent/out.parquet"] {
+        let failed = run(&["query", cities, "-o", out])?;
+        let message = String::from_utf8_lossy(&failed.stderr);
+        assert_eq!(failed.status.code(), Some(3), "{message}");
+        assert!(message.contains(out), "{message}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_server_that_is_not_there_fails_at_once() -> Result<()> {
     // Taken and let go again: nothing listens on it.

@@ -89,6 +89,8 @@ impl<W: Write> GeoJsonWriter<W> {
 
 impl<W: Write + Send> RowWriter for GeoJsonWriter<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let column = batch.column(self.geometry.index);
+        self.geometry.refuse_measures(column, "GeoJSON")?;
         let geometries = self
             .geometry
             .texts(batch.column(self.geometry.index), geojson_text)?;

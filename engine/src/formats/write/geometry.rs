@@ -3,7 +3,7 @@
 use arrow::array::{ArrayRef, RecordBatch, StringArray, StringBuilder};
 use arrow::datatypes::Schema;
 
-use crate::geometry::wkb::WkbError;
+use crate::geometry::wkb::{WkbCursor, WkbError};
 use crate::geometry::{GeometryArray, GeometryType};
 use crate::geoparquet::geometry_columns;
 use crate::{Error, Result};
@@ -87,6 +87,28 @@ fn quoted(name: &str) -> String {
 }
 
 impl GeometryColumn {
+    /// Refuses geometries with M in a format that has no place for it.
+    ///
+    /// # Errors
+    /// [`Error::Data`] that names the row of the first.
+    pub(super) fn refuse_measures(&self, array: &ArrayRef, format: &str) -> Result<()> {
+        let values = GeometryArray::try_new(array, &self.ty)
+            .and_then(|values| values.to_wkb())
+            .map_err(|e| e.in_column(&self.name))?;
+        let measured = (0..values.len()).find(|row| {
+            let header = values.wkb(*row).map(|wkb| WkbCursor::new(wkb).header());
+            matches!(header, Some(Ok(header)) if header.has_m)
+        });
+        let name = quoted(&self.name);
+        match measured {
+            None => Ok(()),
+            Some(row) => Err(self.invalid(
+                row,
+                &format!("it has M, which {format} cannot hold. ST_Force2D({name}) or ST_Force3D({name}) leaves it out"),
+            )),
+        }
+    }
+
     /// The values of this column as text, one by one from their WKB.
     ///
     /// # Errors

@@ -80,6 +80,7 @@ impl JsonColumns {
         let mut columns = batch.columns().to_vec();
         for geometry in &mut self.geometries {
             let index = geometry.index;
+            geometry.refuse_measures(&columns[index], "GeoJSON")?;
             columns[index] = Arc::new(geometry.texts(&columns[index], geojson_text)?);
         }
         for index in &self.as_text {
