@@ -44,6 +44,7 @@ mod sink_plan;
 mod slices;
 mod split;
 mod validate;
+mod validate_rules;
 mod write_column;
 mod write_dictionary;
 mod write_file;

@@ -21,6 +21,7 @@ use parquet::schema::types::SchemaDescriptor;
 
 use super::info::{FileInfo, Pruning, read_info};
 use super::native_types::boxes;
+use super::validate_rules::{broken_form, is_ewkb, is_oriented};
 use super::write_column::kind_name;
 use super::{
     ColumnEncoding, Covering, Edges, GeoColumn, GeoMetadata, display_location, label_geometry,
@@ -85,6 +86,9 @@ pub async fn validate(
         return Ok(findings.0);
     };
     for (name, column) in &geo.columns {
+        for broken in broken_form(&footer, name) {
+            findings.error(broken);
+        }
         check_column(&footer, &geo.version, name, column, &mut findings);
     }
     advise(&info, &geo, &mut findings);
@@ -393,6 +397,8 @@ struct ColumnCheck<'a> {
     types: BTreeSet<String>,
     /// By kind of mistake: how often, and where first.
     invalid: Told,
+    ewkb: Told,
+    turned: Told,
     outside: Told,
     uncovered: Told,
 }
@@ -433,6 +439,8 @@ impl<'a> ColumnCheck<'a> {
             boxes: column.bbox_xy().and_then(|bbox| boxes(bbox, straight)),
             types: BTreeSet::new(),
             invalid: Told::default(),
+            ewkb: Told::default(),
+            turned: Told::default(),
             outside: Told::default(),
             uncovered: Told::default(),
         }
@@ -453,6 +461,8 @@ impl<'a> ColumnCheck<'a> {
         let geometry = GeometryArray::try_new(array, &ty)?;
         let native = self.column.encoding != ColumnEncoding::Wkb;
         let geometry = if native { geometry.to_wkb()? } else { geometry };
+        // The area within spherical edges is not told by that within straight ones.
+        let oriented = self.column.orientation.is_some() && self.column.edges == Edges::Planar;
         for row in 0..geometry.len() {
             let number = first_row + row as u64;
             let Some(bytes) = geometry.wkb(row) else {
@@ -476,8 +486,14 @@ impl<'a> ColumnCheck<'a> {
                 let name = format!("{}{ordinates}", kind_name(header.kind.code()));
                 self.types.insert(name);
             }
+            if !native && is_ewkb(bytes) {
+                self.ewkb.add(|| format!("row {number}"));
+            }
             if bounds.is_empty() {
                 continue;
+            }
+            if oriented && matches!(is_oriented(bytes), Ok(false)) {
+                self.turned.add(|| format!("row {number}"));
             }
             let inside = |boxes: &Vec<Bounds>| boxes.iter().any(|b| b.intersects(&bounds));
             let alone = self.boxes.as_ref().is_some_and(|b| b.len() == 1);
@@ -543,6 +559,18 @@ impl<'a> ColumnCheck<'a> {
         let name = self.name;
         self.invalid.finish(
             &format!("column \"{name}\" has geometries that cannot be read"),
+            findings,
+        );
+        self.ewkb.finish(
+            &format!(
+                "column \"{name}\" has geometries in EWKB, which is not the ISO WKB of the standard"
+            ),
+            findings,
+        );
+        self.turned.finish(
+            &format!(
+                "column \"{name}\" has rings that turn the other way than its orientation says"
+            ),
             findings,
         );
         self.outside.finish(

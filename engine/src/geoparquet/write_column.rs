@@ -152,16 +152,14 @@ impl ColumnWriter {
         let Some(members) = entry.as_object_mut() else {
             return entry;
         };
-        if let Some(covering) = &self.plan.covering {
-            let side = |side: &str| json!([covering, side]);
-            let bbox = json!({
-                "xmin": side("xmin"),
-                "ymin": side("ymin"),
-                "xmax": side("xmax"),
-                "ymax": side("ymax"),
-            });
-            members.insert("covering".into(), json!({ "bbox": bbox }));
-        }
+        let side = |side: &str| json!([self.plan.covering, side]);
+        let covering = json!({
+            "xmin": side("xmin"),
+            "ymin": side("ymin"),
+            "xmax": side("xmax"),
+            "ymax": side("ymax"),
+        });
+        members.insert("covering".into(), json!({ "bbox": covering }));
         if let Some(b) = self.bounds() {
             let bbox = match self.z() {
                 Some((min, max)) => json!([b.min_x, b.min_y, min, b.max_x, b.max_y, max]),

@@ -299,8 +299,7 @@ fn properties(
             continue;
         };
         let of_geometry = plan.geometry.iter().any(|geometry| geometry.name == *root);
-        let of_covering =
-            (plan.geometry.iter()).any(|geometry| geometry.covering.as_ref() == Some(root));
+        let of_covering = (plan.geometry.iter()).any(|geometry| geometry.covering == *root);
         let is_number = matches!(leaf.physical_type(), Type::DOUBLE | Type::FLOAT);
         if (of_geometry || of_covering) && is_number {
             // Neighbours share the first bytes of their coordinates: put together, these compress to nothing.

@@ -87,10 +87,6 @@ impl GeoParquetVersion {
             Self::V2_0 => "2.0.0",
         }
     }
-
-    pub(super) fn has_covering(self) -> bool {
-        self != Self::V1_0
-    }
 }
 
 /// How geometry is stored.

@@ -47,8 +47,8 @@ pub(super) enum Source {
 #[derive(Debug)]
 pub(super) struct PlannedGeometry {
     pub(super) name: String,
-    /// The column with the bounds of every row, where there is one.
-    pub(super) covering: Option<String>,
+    /// The column with the bounds of every row.
+    pub(super) covering: String,
     /// What comes in.
     pub(super) ty: GeometryType,
     /// What is stored.
@@ -103,10 +103,8 @@ impl WritePlan {
             if Some(i) == primary_input {
                 primary = Some(geometry.len());
             }
-            let covering = options
-                .version
-                .has_covering()
-                .then(|| covering_name(field.name(), Some(i) == primary_input, &mut taken));
+            // Version 1.0 knows no covering, but forbids none: its readers skip by it all the same.
+            let covering = covering_name(field.name(), Some(i) == primary_input, &mut taken);
             let found = found.and_then(|found| found.get(geometry.len()));
             geometry.push(Arc::new(PlannedGeometry {
                 name: field.name().clone(),
@@ -124,10 +122,8 @@ impl WritePlan {
         for (i, (field, ty)) in input.fields().iter().zip(&types).enumerate() {
             if let Some((geometry_input, _)) = stale.iter().find(|(_, covering)| *covering == i) {
                 let at = position_of_geometry(&types, *geometry_input);
-                if let Some(covering) = &geometry[at].covering {
-                    fields.push(Arc::new(covering_field(covering)));
-                    sources.push(Source::Covering { geometry: at });
-                }
+                fields.push(Arc::new(covering_field(&geometry[at].covering)));
+                sources.push(Source::Covering { geometry: at });
             } else if let Some(ty) = ty {
                 fields.push(Arc::new(stored_field(field, ty, &geometry[next].stored)));
                 sources.push(Source::Geometry {
@@ -144,10 +140,8 @@ impl WritePlan {
             }
         }
         for at in uncovered {
-            if let Some(covering) = &geometry[at].covering {
-                fields.push(Arc::new(covering_field(covering)));
-                sources.push(Source::Covering { geometry: at });
-            }
+            fields.push(Arc::new(covering_field(&geometry[at].covering)));
+            sources.push(Source::Covering { geometry: at });
         }
         Ok(Self {
             // Metadata of the schema belong to the file that was read (`geo`, `pandas`).
