@@ -24,6 +24,11 @@ pub(crate) fn user(message: &str) -> Box<Failure> {
         let path = place.strip_prefix("file://").unwrap_or(place);
         return Failure::user(format!("\"{path}\" does not exist"));
     }
+    if message.starts_with("Format not explicitly set") {
+        return Failure::user(
+            "the format of the output is not known: write STORED AS PARQUET, GPKG, FGB, SHP, GEOJSON, GEOJSONSEQ, CSV, ARROW or JSON",
+        );
+    }
     match message {
         "Divide by zero error" => Failure::user("division by zero"),
         _ => Failure::user(lower_first(message)),

@@ -26,7 +26,7 @@ use parquet::file::metadata::ParquetMetaData;
 
 use super::merge::{FileSchema, merge};
 use super::named_geometry::{NamedGeometry, label_named};
-use super::output_options::take_option;
+use super::output_options::{OUTPUT_OPTIONS, take_option};
 use super::part_index::{IndexedPart, PartIndex};
 use super::sink_plan::write_plan;
 use super::{
@@ -88,11 +88,14 @@ impl FileFormatFactory for GeoParquetFormatFactory {
         // Columns of WKB in files without metadata: `geometry 'pickup:EPSG:4326, dropoff'`.
         let geometry = take_option(&mut options, "geometry")
             .map_or(Ok(vec![]), |text| NamedGeometry::parse_all(&text))?;
+        let output = OutputOptions::take(&mut options)?;
+        with_level(&mut options);
+        let inner = self.inner.create(state, &options).map_err(known_options)?;
         Ok(Arc::new(GeoParquetFormat {
             geometry,
             parts: None,
-            output: OutputOptions::take(&mut options)?,
-            inner: self.inner.create(state, &options)?,
+            output,
+            inner,
             spherical_as_planar,
         }))
     }
@@ -100,6 +103,39 @@ impl FileFormatFactory for GeoParquetFormatFactory {
     fn default(&self) -> Arc<dyn FileFormat> {
         Arc::new(GeoParquetFormat::default())
     }
+}
+
+/// `compression 'zstd'` is that codec at its usual level, which DataFusion wants to be told.
+fn with_level(options: &mut HashMap<String, String>) {
+    for name in ["compression", "format.compression"] {
+        if let Some(codec) = options.get_mut(name) {
+            match codec.trim().to_ascii_lowercase().as_str() {
+                "zstd" => *codec = "zstd(1)".to_owned(),
+                "gzip" => *codec = "gzip(6)".to_owned(),
+                "brotli" => *codec = "brotli(1)".to_owned(),
+                "none" => *codec = "uncompressed".to_owned(),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Of an option that there is not, all that there are.
+fn known_options(error: DataFusionError) -> DataFusionError {
+    let message = error.to_string();
+    let unknown = message
+        .split_once("Config value \"")
+        .and_then(|(_, rest)| rest.split_once("\" not found on"));
+    let Some((name, _)) = unknown else {
+        return error;
+    };
+    let ours = OUTPUT_OPTIONS.iter().map(|(name, _)| *name);
+    let names: Vec<&str> = ours.chain(["compression"]).collect();
+    Error::Statement(format!(
+        "Parquet has no option '{name}': to write, it has {}; to read, 'geometry' and 'edges'; and those of DataFusion's Parquet",
+        names.join(", ")
+    ))
+    .into()
 }
 
 /// Parquet whose geometry columns are Arrow fields with GeoArrow types and their CRS.

@@ -28,7 +28,7 @@ use super::output_file::OutputFile;
 use super::output_options::Existing;
 use super::output_path::{FileNames, part, partition_folder, unique_prefix};
 use super::write_plan::WritePlan;
-use super::{OutputOptions, WriteOptions, display_location};
+use super::{OutputOptions, WriteOptions, display_location, geometry_columns};
 use crate::store::explain_object_store_error;
 use crate::{Error, Unfinished};
 
@@ -521,24 +521,36 @@ impl Output<'_> {
 /// The positions of the columns that a statement partitions by.
 ///
 /// # Errors
-/// [`Error::Statement`] for a column that is not there.
+/// [`Error::Statement`] for a column that is not there, is named twice, or is geometry.
 pub(super) fn partition_columns(config: &FileSinkConfig, input: &Schema) -> Result<Vec<usize>> {
-    config
-        .table_partition_cols
-        .iter()
-        .map(|(name, _)| {
-            input.index_of(name).map_err(|_| {
-                let names: Vec<&str> = input
-                    .fields()
-                    .iter()
-                    .map(|f: &Arc<Field>| f.name().as_str())
-                    .collect();
-                Error::Statement(format!(
-                    "PARTITIONED BY ({name}): the rows have no such column, they have {}",
-                    names.join(", ")
-                ))
-                .into()
-            })
-        })
-        .collect()
+    let geometry = geometry_columns(input)?;
+    let mut found = vec![];
+    for (name, _) in &config.table_partition_cols {
+        let column = input.index_of(name).map_err(|_| -> DataFusionError {
+            let names: Vec<&str> = input
+                .fields()
+                .iter()
+                .map(|f: &Arc<Field>| f.name().as_str())
+                .collect();
+            Error::Statement(format!(
+                "PARTITIONED BY ({name}): the rows have no such column, they have {}",
+                names.join(", ")
+            ))
+            .into()
+        })?;
+        if geometry.contains(&column) {
+            return Err(Error::Statement(format!(
+                "PARTITIONED BY ({name}): a geometry is no name of a folder: OPTIONS (cells 'h3:5') puts neighbours into one"
+            ))
+            .into());
+        }
+        if found.contains(&column) {
+            return Err(Error::Statement(format!(
+                "PARTITIONED BY names the column \"{name}\" twice"
+            ))
+            .into());
+        }
+        found.push(column);
+    }
+    Ok(found)
 }
