@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder,
+    Array, ArrayRef, BinaryBuilder, BooleanBuilder, Float64Builder, Int64Builder, StringArray,
+    StringBuilder, TimestampMillisecondBuilder,
 };
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use rusqlite::types::ValueRef;
+
+use super::moment::plain_millis;
 
 /// The Arrow type of a column by the type that the table declares.
 ///
@@ -95,7 +98,13 @@ impl ColumnBuilder {
             Self::Boolean(b) => Arc::new(b.finish()),
             Self::Integer(b) => Arc::new(b.finish()),
             Self::Float(b) => Arc::new(b.finish()),
-            Self::Text(b) => Arc::new(b.finish()),
+            Self::Text(b) => {
+                let texts = b.finish();
+                match plain_times(&texts, field.data_type()) {
+                    Some(times) => return Ok(times),
+                    None => Arc::new(texts),
+                }
+            }
             Self::Bytes(b) | Self::Geometry(b) => Arc::new(b.finish()),
         };
         if array.data_type() == field.data_type() {
@@ -107,6 +116,25 @@ impl ColumnBuilder {
         };
         cast_with_options(&array, field.data_type(), &strict).map_err(|e| e.to_string())
     }
+}
+
+/// Times where all are written as the standard wants them, without the parser that knows
+/// every way of writing. `None` for other types, and where one is not.
+fn plain_times(texts: &StringArray, ty: &DataType) -> Option<ArrayRef> {
+    let DataType::Timestamp(TimeUnit::Millisecond, Some(zone)) = ty else {
+        return None;
+    };
+    if zone.as_ref() != "UTC" {
+        return None;
+    }
+    let mut times = TimestampMillisecondBuilder::with_capacity(texts.len());
+    for text in texts {
+        match text {
+            Some(text) => times.append_value(plain_millis(text)?),
+            None => times.append_null(),
+        }
+    }
+    Some(Arc::new(times.finish().with_timezone("UTC")))
 }
 
 /// The WKB within the blob of a geometry.

@@ -57,6 +57,72 @@ impl Moment {
     }
 }
 
+/// Milliseconds since 1970 of `2024-02-29T12:30:00.500Z`, also without zone, which is then taken for UTC, and with
+/// fewer digits or none behind the second. `None` for all else, among it what other ways of writing mean.
+pub(super) fn plain_millis(text: &str) -> Option<i64> {
+    let bytes = text
+        .as_bytes()
+        .strip_suffix(b"Z")
+        .unwrap_or(text.as_bytes());
+    let (moment, fraction) = bytes.split_at_checked(19)?;
+    let [
+        y0,
+        y1,
+        y2,
+        y3,
+        b'-',
+        m0,
+        m1,
+        b'-',
+        d0,
+        d1,
+        b'T' | b' ',
+        h0,
+        h1,
+        b':',
+        n0,
+        n1,
+        b':',
+        s0,
+        s1,
+    ] = moment
+    else {
+        return None;
+    };
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| i64::from(byte - b'0'));
+    let two = |tens: &u8, ones: &u8| Some(digit(tens)? * 10 + digit(ones)?);
+    let (year, month, day) = (
+        two(y0, y1)? * 100 + two(y2, y3)?,
+        two(m0, m1)?,
+        two(d0, d1)?,
+    );
+    let (hour, minute, second) = (two(h0, h1)?, two(n0, n1)?, two(s0, s1)?);
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = match month {
+        2 => 28 + i64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if !(1..=last).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let millis = match fraction {
+        [] => 0,
+        [b'.', a] => digit(a)? * 100,
+        [b'.', a, b] => two(a, b)? * 10,
+        [b'.', a, b, c] => two(a, b)? * 10 + digit(c)?,
+        _ => return None,
+    };
+    // Years begin in March, so that the leap day is the last: http://howardhinnant.github.io/date_algorithms.html
+    let year = year - i64::from(month <= 2);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days =
+        year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year
+            - 719_468;
+    Some(((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + millis)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +154,41 @@ mod tests {
             "1234-5678-9",
         ] {
             assert_eq!(Moment::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn plain_times_are_those_of_the_parser() {
+        let utc: Tz = "UTC".parse().unwrap();
+        let mut texts: Vec<String> = vec![];
+        for year in [0, 1, 1600, 1899, 1900, 1970, 2000, 2023, 2024, 2100, 9999] {
+            for month in 0..=13 {
+                for day in [0, 1, 28, 29, 30, 31, 32] {
+                    texts.push(format!("{year:04}-{month:02}-{day:02}T23:59:07.25Z"));
+                }
+            }
+        }
+        for text in [
+            "2024-02-29 00:00:00",
+            "2024-02-29T24:00:00Z",
+            "2024-02-29T12:60:00Z",
+            "1969-12-31T23:59:59.999Z",
+            "2024-02-29T12:30:00.5",
+        ] {
+            texts.push(text.to_owned());
+        }
+        for text in texts {
+            let expected = string_to_datetime(&utc, &text).ok();
+            let expected = expected.map(|time| time.timestamp_millis());
+            assert_eq!(plain_millis(&text), expected, "{text}");
+        }
+        for text in [
+            "",
+            "2024-02-29",
+            "2024-02-29T12:30:00+02:00",
+            "2024-02-29T12:30:00.1234Z",
+        ] {
+            assert_eq!(plain_millis(text), None, "{text}");
         }
     }
 }
