@@ -218,9 +218,15 @@ async fn results_are_written_to_urls() -> Result<()> {
         assert!(message.contains("--overwrite replaces"), "{message}");
         answer(&run(&["query", cities, "-o", out, "--overwrite"])?)?;
     }
-    // Formats that are made here first are sent in the end: to a bucket that is not there.
-    for out in ["s3://absent/out.gpkg", "s3://absent/out.parquet"] {
-        let failed = run(&["query", cities, "-o", out])?;
+    // Formats that are made here first are sent in the end.
+    for out in ["s3://layers/no.gpkg", "s3://layers/no.parquet"] {
+        let environment = [
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+            ("AWS_SECRET_ACCESS_KEY", "wrong-secret"),
+            ("AWS_ENDPOINT_URL", endpoint.as_str()),
+        ];
+        let copy = format!("COPY (SELECT ST_Point(1, 2) AS g) TO '{out}'");
+        let failed = query(&copy, &environment)?;
         let message = String::from_utf8_lossy(&failed.stderr);
         assert_eq!(failed.status.code(), Some(3), "{message}");
         assert!(message.contains(out), "{message}");
