@@ -91,7 +91,9 @@ impl Upload {
                 _ => Ok(()),
             };
         }
-        self.put(rest).await?;
+        if !rest.is_empty() {
+            self.put(rest).await?;
+        }
         while !self.parts.is_empty() {
             self.wait().await?;
         }

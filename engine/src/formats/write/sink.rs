@@ -29,7 +29,7 @@ use tokio::sync::mpsc;
 use super::{FileFormat, FileOptions, StagedFile, open_file};
 use crate::Error;
 use crate::formats::fetch::scratch;
-use crate::geoparquet::Existing;
+use crate::geoparquet::{Existing, display_location};
 use crate::store::explain_object_store_error;
 use crate::store::upload::{PART, Upload};
 
@@ -237,7 +237,15 @@ async fn upload(store: &Arc<dyn ObjectStore>, folder: &Path, location: &Location
         let parent = parts.split_last().map_or(&[][..], |(_, parent)| parent);
         let to = Location::from_iter(parent.iter().cloned()).join(name.as_ref());
         let mut source = tokio::fs::File::open(&file).await.map_err(read)?;
-        let replaced = store.head(&to).await.ok();
+        let replaced = match store.head(&to).await {
+            Ok(there) => Some(there),
+            Err(object_store::Error::NotFound { .. }) => None,
+            // What is taken to be new is removed when the upload fails.
+            Err(error) => {
+                let shown = display_location(store.as_ref(), &to);
+                return Err(explain_object_store_error(&error, &shown).into());
+            }
+        };
         let mut upload = Upload::new(store, to, replaced);
         match send(&mut source, &mut upload).await {
             Ok(Ok(sent)) => bytes += sent,
