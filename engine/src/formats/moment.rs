@@ -124,6 +124,7 @@ pub(super) fn plain_millis(text: &str) -> Option<i64> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
