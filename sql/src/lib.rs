@@ -13,6 +13,7 @@ mod dialect;
 pub mod functions;
 mod headings;
 mod idioms;
+mod insert;
 pub mod join;
 pub mod labels;
 mod list_aggregates;
@@ -29,5 +30,6 @@ mod syntax;
 pub mod url_table;
 
 pub use dialect::dialect;
+pub use insert::statement_to_plan;
 pub use session::{Session, SessionBuilder, parse};
 pub use stars::expand as expand_stars;

@@ -39,7 +39,7 @@ use crate::sort::ParallelSortRule;
 use crate::split::SplitRule;
 use crate::struct_fields::StructFields;
 use crate::url_table::{ParquetTableFactory, enable_url_tables, name_calls};
-use crate::{functions, headings, idioms, stars};
+use crate::{functions, headings, idioms, insert::statement_to_plan, stars};
 
 /// How many of the greatest memory users an out-of-memory message names.
 const NAMED_CONSUMERS: usize = 5;
@@ -328,7 +328,7 @@ impl Session {
 
     async fn plan_parsed(&self, statement: Statement) -> Result<LogicalPlan> {
         let state = self.context.state();
-        let plan = state.statement_to_plan(statement).await?;
+        let plan = statement_to_plan(&state, statement).await?;
         match plan {
             LogicalPlan::DescribeTable(table) => show::describe(table.schema.fields()),
             // The plan within is analyzed when it is explained, and shown as it was before.

@@ -68,3 +68,25 @@ fn timing_is_a_line_on_standard_error() {
     settings.add_filter(r"\d+\.\d{3} s", "[time] s");
     settings.bind(|| assert_cmd_snapshot!(fixture.run(&["query", "SELECT 1 AS a", "--timing"])));
 }
+
+#[test]
+fn rows_are_inserted_where_the_same_query_wrote_before() {
+    let fixture = Fixture::with_places();
+    let query = "SELECT id, geometry FROM 'places.parquet'";
+    let sql = format!(
+        "COPY ({query}) TO 'out/' STORED AS PARQUET; \
+         CREATE EXTERNAL TABLE o STORED AS PARQUET LOCATION 'out/'; \
+         INSERT INTO o {query}; INSERT INTO 'out/' {query}; \
+         SELECT count(*) AS n, count(bbox) AS boxes FROM 'out/'"
+    );
+    let run = |sql: &str| fixture.run(&["query", "-c", sql]).output().unwrap();
+    let output = run(&sql);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(said.ends_with("n,boxes\n12,9\n"), "{said}");
+    // What is missing is named.
+    let output = run("INSERT INTO 'out/' SELECT 1");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("3 columns (id, geometry, bbox)"), "{said}");
+}

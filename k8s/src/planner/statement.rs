@@ -88,7 +88,7 @@ pub(crate) async fn plan_written(
     place: Place<'_>,
 ) -> Result<Written> {
     let statement = geoflow_sql::parse(&context.state(), text)?;
-    let plan = context.state().statement_to_plan(statement).await?;
+    let plan = geoflow_sql::statement_to_plan(&context.state(), statement).await?;
     match plan {
         LogicalPlan::Copy(copy) => copy_to(copy),
         LogicalPlan::Dml(dml) => {
