@@ -58,10 +58,17 @@ pub async fn read_footer(
         return Err(Error::Data(describe(&file(), size, &head, &tail, damage)).into());
     }
     let footer = decode(store, object, start, tail).await?.map_err(|error| {
-        Error::Data(format!(
-            "{} is a damaged Parquet file ({error}). Copy or write it again",
-            file()
-        ))
+        Error::Data(match error.to_string() {
+            said if said.contains(TOO_MANY_GROUPS) => format!(
+                "{} has more row groups than the {} that can be told apart in one file: write it with larger row groups, or as several files",
+                file(),
+                i16::MAX
+            ),
+            said => format!(
+                "{} is a damaged Parquet file ({said}). Copy or write it again",
+                file()
+            ),
+        })
     })?;
     let footer = Arc::new(footer);
     if let Some(cache) = cache {
@@ -73,6 +80,9 @@ pub async fn read_footer(
     }
     Ok(footer)
 }
+
+/// What the reader says of a file whose row groups have numbers beyond those of the format.
+const TOO_MANY_GROUPS: &str = "Row group ordinal";
 
 /// By `get_ranges`, which stores over a network read steadily.
 async fn read_range(
