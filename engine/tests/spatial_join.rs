@@ -92,7 +92,7 @@ async fn check(seed: u64) -> usize {
                 .unwrap();
                 let context = &contexts[rng.random_range(0..contexts.len())];
                 let builds = SharedBuilds::default();
-                let share = |_| join.with_shared_build(&builds, "key".into()).unwrap();
+                let share = |_| join.with_shared_build(&builds, "key".into(), 0).unwrap();
                 let runs = match rng.random_bool(0.2) {
                     true => (0..3).map(share).collect(),
                     false => vec![join],
@@ -249,7 +249,9 @@ async fn a_build_side_that_is_kept_makes_room() {
             JoinSide::Left,
             None,
         );
-        let join = join.unwrap().with_shared_build(&builds, "squares".into());
+        let join = join
+            .unwrap()
+            .with_shared_build(&builds, "squares".into(), 0);
         let batches = collect(Arc::new(join.unwrap()), context.task_ctx()).await;
         let batches = batches.unwrap();
         batches.iter().map(|batch| batch.num_rows()).sum::<usize>()
@@ -286,7 +288,9 @@ async fn a_build_side_is_collected_once_by_runs_at_once() {
         let join =
             SpatialJoinExec::try_new(left, right, on, None, JoinType::Left, JoinSide::Left, None);
         let join = join.unwrap();
-        let join = join.with_shared_build(&builds, "squares".into()).unwrap();
+        let join = join
+            .with_shared_build(&builds, "squares".into(), 0)
+            .unwrap();
         collect(Arc::new(join), Arc::clone(&context))
     };
     // Each would have squares of its own: those of the first that asks are everybody's.

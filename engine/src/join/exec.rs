@@ -195,16 +195,23 @@ impl SpatialJoinExec {
 
     /// Takes the build side from `builds` if it is there under `key`, and else leaves it there once it is
     /// collected and fits into memory. All joins of one key must have the same build side, row by row. A join
-    /// that is made of this one with other inputs shares nothing.
+    /// that is made of this one with other inputs shares nothing. `rows` is how many rows will be probed by all of them
+    /// together, as far as is known: an index that pays for these is made at once.
     ///
     /// # Errors
     /// As [`SpatialJoinExec::try_new`].
-    pub fn with_shared_build(&self, builds: &SharedBuilds, key: Arc<str>) -> Result<Self> {
+    pub fn with_shared_build(
+        &self,
+        builds: &SharedBuilds,
+        key: Arc<str>,
+        rows: usize,
+    ) -> Result<Self> {
         let (left, right) = (Arc::clone(&self.left), Arc::clone(&self.right));
         let mut join = self.remake(left, right, self.projection.clone())?;
         join.shared = Some(SharedBuild {
             builds: builds.clone(),
             key,
+            rows,
         });
         Ok(join)
     }
@@ -417,7 +424,8 @@ impl SpatialJoinExec {
             built
         });
         let inputs = ProbeInputs::new(Arc::clone(probe_plan));
-        let expected = expected_rows(probe_plan)?;
+        let of_all = self.shared.as_ref().map_or(0, |shared| shared.rows);
+        let expected = expected_rows(probe_plan)?.max(of_all);
         let run = Arc::new(JoinRun::new(build.boxed(), inputs, partitions, expected));
         *slot = Some(Arc::clone(&run));
         Ok(run)
@@ -426,7 +434,7 @@ impl SpatialJoinExec {
 
 /// The build side: as another run has left it, or collected.
 async fn built(task: BuildTask, shared: Option<SharedBuild>) -> Result<Built> {
-    let Some(SharedBuild { builds, key }) = shared else {
+    let Some(SharedBuild { builds, key, .. }) = shared else {
         return task.run().await;
     };
     // Of several runs at once one collects. None of them waits for another key meanwhile: what is shared has no

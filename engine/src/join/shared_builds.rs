@@ -95,6 +95,8 @@ impl SharedBuilds {
 pub(super) struct SharedBuild {
     pub builds: SharedBuilds,
     pub key: Arc<str>,
+    /// Rows that all runs together will probe it with; zero if nobody knows.
+    pub rows: usize,
 }
 
 /// Passes everything on to another pool.

@@ -344,12 +344,12 @@ impl Task<'_> {
         physical: Arc<dyn ExecutionPlan>,
     ) -> Result<Arc<dyn ExecutionPlan>, TaskFailure> {
         let builds = state.config().get_extension::<SharedBuilds>();
-        let (Some(builds), Some(sha256)) = (builds, self.sha256) else {
+        let stage = self.plan.stages.iter().find(|s| s.kind == self.kind);
+        let (Some(builds), Some(sha256), Some(stage)) = (builds, self.sha256, stage) else {
             return Ok(physical);
         };
-        let of = format!("{sha256} {}", self.kind.name());
         let slices = &self.fragment.slices;
-        share_builds(physical, &of, self.plan, slices, &builds).map_err(bad_plan)
+        share_builds(physical, (self.plan, sha256), stage, slices, &builds).map_err(bad_plan)
     }
 
     /// What the fragments of the stage before have left.

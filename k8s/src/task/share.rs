@@ -27,28 +27,30 @@ use geoflow_engine::Error;
 use geoflow_engine::geoparquet::waits_for_bounds;
 use geoflow_engine::join::{SharedBuilds, SpatialJoinExec};
 
-use crate::plan::{Plan, ScanSlice, sha256_hex};
+use crate::plan::{Plan, ScanSlice, Stage, sha256_hex};
 use crate::planner::scan_of;
 
 /// Lets the joins of a fragment's plan take build sides from the fragments that this process has run before, and leave
 /// theirs. What this fragment cannot use is let go of.
 ///
-/// `of` names the plan and the stage.
+/// `stage` is that of the fragment, `sha256` names the plan.
 ///
 /// # Errors
 /// When an operator cannot be put together again.
 pub(super) fn share_builds(
     physical: Arc<dyn ExecutionPlan>,
-    of: &str,
-    plan: &Plan,
+    (plan, sha256): (&Plan, &str),
+    stage: &Stage,
     slices: &[ScanSlice],
     builds: &SharedBuilds,
 ) -> Result<Arc<dyn ExecutionPlan>> {
+    let rows: u64 = stage.fragments.iter().map(|fragment| fragment.rows).sum();
     let mut sharing = Sharing {
-        of,
+        of: &format!("{sha256} {}", stage.kind.name()),
         plan,
         slices,
         builds,
+        rows: usize::try_from(rows).unwrap_or(usize::MAX),
         place: vec![],
         keys: vec![],
     };
@@ -62,6 +64,8 @@ struct Sharing<'a> {
     plan: &'a Plan,
     slices: &'a [ScanSlice],
     builds: &'a SharedBuilds,
+    /// Rows of all fragments.
+    rows: usize,
     /// Which child of which, from the root.
     place: Vec<usize>,
     keys: Vec<Arc<str>>,
@@ -98,7 +102,11 @@ impl Sharing<'_> {
             .map_err(|e| Error::Internal(e.to_string()))?;
         let key: Arc<str> = sha256_hex(&named).into();
         self.keys.push(Arc::clone(&key));
-        Ok(Arc::new(join.with_shared_build(self.builds, key)?))
+        Ok(Arc::new(join.with_shared_build(
+            self.builds,
+            key,
+            self.rows,
+        )?))
     }
 }
 
