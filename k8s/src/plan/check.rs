@@ -10,14 +10,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), PlanError> {
         fragment: "all".into(),
         reason,
     };
-    let id_is_safe = |id: &str| {
-        !id.is_empty()
-            && id.len() <= 63
-            && id
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
-    };
-    if !id_is_safe(&plan.job) {
+    if !is_id(&plan.job) {
         return Err(whole(format!("\"{}\" is no name of a job", plan.job)));
     }
     for &table in plan.scans.iter().flatten() {
@@ -38,7 +31,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), PlanError> {
                 fragment: fragment.id.clone(),
                 reason,
             };
-            if !id_is_safe(&fragment.id) {
+            if !is_id(&fragment.id) {
                 return Err(wrong(format!(
                     "\"{}\" is no name of a fragment",
                     fragment.id
@@ -60,6 +53,15 @@ pub(super) fn check(plan: &Plan) -> Result<(), PlanError> {
         }
     }
     Ok(())
+}
+
+/// Whether a job or a fragment may be called so: its id is part of the names of objects, and of folders.
+pub(crate) fn is_id(id: &str) -> bool {
+    (1..=63).contains(&id.len())
+        && !id.starts_with('.')
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
 }
 
 fn check_file(slice: &FileSlice, table: &TableInput) -> Result<(), String> {

@@ -17,6 +17,7 @@ mod input;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub(crate) use check::is_id;
 pub use fragment::{FileSlice, Fragment, RowRange, ScanSlice, Stage, StageKind};
 pub use input::{InputFile, TableInput};
 

@@ -103,6 +103,13 @@ pub struct Planned {
 /// [`Error::Environment`] for inputs that cannot be read.
 pub async fn plan(session: &Session, request: &JobRequest) -> Result<Planned> {
     check_count(request.fragments)?;
+    if !crate::plan::is_id(&request.job) {
+        return Err(Error::Statement(format!(
+            "\"{}\" is no id of a job: it has at most 63 lower-case letters, digits, hyphens and dots",
+            request.job
+        ))
+        .into());
+    }
     let context = prepare(session);
     run_setup(&context, &request.setup, &HashMap::new()).await?;
     let written = plan_written(
