@@ -92,4 +92,21 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn a_changed_input_is_no_bad_data() {
+        let message = "trips.parquet has changed since the job was planned (9 bytes then, 8 now)";
+        let report = AttemptReport {
+            job: "trips".into(),
+            stage: StageKind::Parts,
+            fragment: "1".into(),
+            attempt: "a".into(),
+            exit_code: TaskExit::BadData.code(),
+            message: message.into(),
+            statistics: TaskStatistics::default(),
+        };
+        let found = diagnose_attempts(&[report], &[], RunnerKind::Local);
+        assert_eq!(found[0].cause, Cause::InputChanged);
+        assert!(found[0].remedy.contains("submit the job again"));
+    }
 }

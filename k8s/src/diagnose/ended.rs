@@ -7,6 +7,7 @@ use super::objects::{condition, container_state, end, index, memory_limit, name,
 use super::{Cause, Observed, Severity};
 use crate::TaskExit;
 use crate::profile::memory_quantity;
+use crate::task::CHANGED;
 
 pub(super) fn symptom(observed: &Observed<'_>, pod: &Pod) -> Option<Symptom> {
     // Before the exit code: a pod that was taken away often dies of 137 as well.
@@ -277,6 +278,15 @@ fn bad_configuration(said: &str) -> (Cause, String, String) {
 fn bad_data(said: &str) -> (Cause, String, String) {
     if speaks_of_crs(said) {
         return crs_mismatch(said);
+    }
+    if said.contains(CHANGED) {
+        return (
+            Cause::InputChanged,
+            said.to_string(),
+            "submit the job again, so that it is planned over the files as they are now; files of a job must stay as \
+             they are until it is done"
+                .to_string(),
+        );
     }
     (
         Cause::BadData,

@@ -28,6 +28,8 @@ pub enum Cause {
     OutOfMemory,
     /// The data of a fragment are wrong.
     BadData,
+    /// A file is another than when the job was planned.
+    InputChanged,
     /// Two coordinate reference systems meet.
     CrsMismatch,
     /// The plan cannot be read, or is of another version.
@@ -92,6 +94,7 @@ impl Cause {
         match self {
             Cause::OutOfMemory => "out of memory",
             Cause::BadData => "bad data",
+            Cause::InputChanged => "an input has changed",
             Cause::CrsMismatch => "different coordinate reference systems",
             Cause::BadPlan => "the plan cannot be run",
             Cause::BadCredentials => "bad credentials",

@@ -41,6 +41,9 @@ pub(crate) fn files_read<'a>(
     files.into_values().collect()
 }
 
+/// What is said of a file that is another than the plan has it; what diagnoses a job knows it again by these words.
+pub(crate) const CHANGED: &str = " since the job was planned";
+
 /// Compares files with what the plan says of them.
 ///
 /// # Errors
@@ -67,14 +70,14 @@ async fn check_file(runtime: &RuntimeEnv, file: &InputFile) -> Result<()> {
         Ok(now) => now,
         Err(object_store::Error::NotFound { .. }) => {
             return Err(Error::Data(format!(
-                "{shown} is gone since the job was planned: put it back, or submit the job again"
+                "{shown} is gone{CHANGED}: put it back, or submit the job again"
             )));
         }
         Err(error) => return Err(explain_object_store_error(&error, shown)),
     };
     let changed = |what: String| {
         Err(Error::Data(format!(
-            "{shown} has changed since the job was planned ({what}): submit the job again"
+            "{shown} has changed{CHANGED} ({what}): submit the job again"
         )))
     };
     if now.size != file.size {

@@ -14,6 +14,7 @@ mod store;
 mod write;
 
 pub use failure::TaskFailure;
+pub(crate) use inputs::CHANGED;
 pub use limits::{Limits, process_memory};
 pub use manifest::{AttemptReport, Outcome, Part, TaskManifest, TaskStatistics};
 pub use run::{TaskProgress, TaskRequest, TaskState, run};
