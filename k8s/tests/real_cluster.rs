@@ -19,7 +19,7 @@ use geoflow_k8s::cluster::Cluster;
 use geoflow_k8s::commit::commit;
 use geoflow_k8s::diagnose::Cause;
 use geoflow_k8s::job::{Job, RunnerKind, new_job_id, submit};
-use geoflow_k8s::kubernetes::{Driver, Ended, Launch, Report, diagnose_job};
+use geoflow_k8s::kubernetes::{Driver, Ended, Launch, Record, Report, diagnose_job};
 use geoflow_k8s::manifest::Patch;
 use geoflow_k8s::planner::{FragmentCount, JobRequest, plan};
 use geoflow_k8s::profile::{Profile, Quantity, Settings};
@@ -161,7 +161,11 @@ async fn a_job_that_no_node_can_take_says_so_and_can_be_cancelled() {
     let name = driver(&place, &job, &launch).start().await.unwrap();
     let mut causes = Vec::new();
     for _ in 0..30 {
-        let found = diagnose_job(&place.cluster, &job.folder, &job.plan)
+        let record = Record {
+            folder: &job.folder,
+            plan: &job.plan,
+        };
+        let found = diagnose_job(&place.cluster, &job.record.id, Some(record))
             .await
             .unwrap();
         causes = found.iter().map(|finding| finding.cause).collect();

@@ -192,6 +192,9 @@ pub(crate) struct ListArgs {
     #[command(flatten)]
     pub(crate) place: JobsPlace,
 
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+
     /// Format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: ShowFormat,

@@ -2,17 +2,18 @@
 
 use geoflow_k8s::job::RunnerKind;
 
-use super::place;
+use super::place::{self, Found};
 use crate::args::LogsArgs;
 use crate::error::{Failure, Result, from_engine};
 use crate::printer::Printer;
 
 /// Prints what tasks said, and the reports of those that failed: JSON lines.
 pub(super) async fn run(args: &LogsArgs, printer: &Printer) -> Result<()> {
-    let job = place::find(&args.job).await?;
-    if job.record.runner == RunnerKind::Kubernetes {
-        return super::kubernetes::logs(&job, args, printer).await;
-    }
+    let found = place::find_anywhere(&args.job).await?;
+    let job = match &found {
+        Found::Recorded(job) if job.record.runner == RunnerKind::Local => job,
+        _ => return super::kubernetes::logs(&found, args, printer).await,
+    };
     let folder = job.folder.folder();
     let wanted = |name: &str| {
         let Some(fragment) = &args.fragment else {

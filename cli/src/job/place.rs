@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use geoflow_k8s::Plan;
+use geoflow_k8s::cluster::Cluster;
 use geoflow_k8s::job::Job;
 use geoflow_k8s::storage::Folder;
 use geoflow_sql::object_store::{LazyObjectStoreRegistry, StoreOptions};
 
 use crate::args::{JobsPlace, OneJob};
-use crate::error::{Failure, Result, from_engine};
+use crate::error::{Failure, FailureKind, Result, from_engine};
 
 /// Says where the record of a job is that is not in the folder where one would look for it.
 const ELSEWHERE: &str = "elsewhere.json";
@@ -93,28 +94,58 @@ pub(super) async fn follow(folder: Folder) -> Result<Folder> {
     }
 }
 
+/// A job that was looked for.
+pub(super) enum Found {
+    /// Its record is there.
+    Recorded(Box<Job>),
+    /// The cluster knows it, and its record cannot be read from here.
+    Unrecorded(Unrecorded),
+}
+
+/// A job, as its id alone finds it in a cluster.
+pub(super) struct Unrecorded {
+    pub(super) id: String,
+    pub(super) cluster: Cluster,
+    /// Why its record cannot be read.
+    pub(super) why: Box<Failure>,
+}
+
 /// A job by its id or the folder of its record.
 pub(super) async fn find(args: &OneJob) -> Result<Job> {
-    let folder = if args.job.contains('/') {
-        open(&args.job)?
-    } else {
-        follow(for_all(&args.place)?.folder(&args.job)).await?
-    };
-    let opened = Job::open(folder).await;
-    let by_cluster = args.cluster.namespace.is_some() || args.cluster.context.is_some();
-    if matches!(&opened, Err(geoflow_engine::Error::Statement(_)))
-        && by_cluster
-        && let Some(job) = super::kubernetes::find_by_cluster(&args.job, &args.cluster).await?
-    {
-        return Ok(job);
+    match find_anywhere(args).await? {
+        Found::Recorded(job) => Ok(*job),
+        Found::Unrecorded(job) => Err(job.why.with_hint_if_none(format!(
+            "its Jobs are in the cluster: `geoflow job get`, `diagnose`, `logs` and `cancel {}` need no more than these",
+            job.id
+        ))),
     }
-    opened.map_err(|error| {
-        let failure = from_engine(&error);
-        match error {
-            geoflow_engine::Error::Statement(_) if !args.job.contains('/') => failure.with_hint_if_none(
-                "`geoflow job list` shows the jobs there; --jobs names another folder of records",
-            ),
-            _ => failure,
-        }
-    })
+}
+
+/// A job by its id or the folder of its record, or else what the cluster has of it.
+pub(super) async fn find_anywhere(args: &OneJob) -> Result<Found> {
+    let is_folder = args.job.contains('/');
+    let opened = match is_folder {
+        true => open_record(open(&args.job)?).await,
+        false => match follow(for_all(&args.place)?.folder(&args.job)).await {
+            Ok(folder) => open_record(folder).await,
+            Err(failure) => Err(failure),
+        },
+    };
+    let failure = match opened {
+        Ok(job) => return Ok(Found::Recorded(Box::new(job))),
+        Err(failure) => failure,
+    };
+    if !is_folder && let Some(found) = super::kubernetes::find_by_cluster(args, &failure).await? {
+        return Ok(found);
+    }
+    match failure.kind {
+        FailureKind::User if !is_folder => Err(failure.with_hint_if_none(
+            "`geoflow job list` shows the jobs there; --jobs names another folder of records",
+        )),
+        _ => Err(failure),
+    }
+}
+
+async fn open_record(folder: Folder) -> Result<Job> {
+    Job::open(folder).await.map_err(|e| from_engine(&e))
 }

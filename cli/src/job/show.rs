@@ -6,12 +6,13 @@ use geoflow_k8s::job::{Job, JobStatus, status};
 use geoflow_k8s::manifest::to_yaml;
 use indicatif::{HumanBytes, HumanCount};
 
+use super::place::Found;
 use super::{kubernetes, place, plan};
-use crate::args::{ClusterArgs, GetArgs, ListArgs, ShowFormat};
+use crate::args::{GetArgs, ListArgs, ShowFormat};
 use crate::error::{Failure, Result, from_engine};
 use crate::printer::Printer;
 
-/// Lists the jobs of a folder.
+/// Lists the jobs of a folder, and those of a cluster that is named.
 pub(super) async fn list(args: &ListArgs, printer: &Printer) -> Result<()> {
     let root = place::for_all(&args.place)?;
     let mut found = vec![];
@@ -23,8 +24,8 @@ pub(super) async fn list(args: &ListArgs, printer: &Printer) -> Result<()> {
         let shown = match job {
             Ok(job) => match status(&job, &place::registry()).await {
                 Ok(mut status) => {
-                    let cluster = ClusterArgs::default();
-                    if let Err(failure) = kubernetes::refine(&job, &cluster, &mut status).await {
+                    if let Err(failure) = kubernetes::refine(&job, &args.cluster, &mut status).await
+                    {
                         printer.note(&format!("{id}: {}", failure.message));
                     }
                     Ok(status)
@@ -39,6 +40,19 @@ pub(super) async fn list(args: &ListArgs, printer: &Printer) -> Result<()> {
             Err(failure) => printer.note(&format!("{id}: {}", failure.message)),
         }
     }
+    let clustered = args.cluster.namespace.is_some() || args.cluster.context.is_some();
+    if clustered {
+        found.extend(kubernetes::list(&args.cluster, &found).await?);
+    }
+    if found.is_empty() {
+        let folder = root.display();
+        printer.note(&match clustered {
+            true => format!("no jobs in {folder} nor in the cluster"),
+            false => format!(
+                "no jobs in {folder}: --jobs names another folder of records, --namespace asks a cluster as well"
+            ),
+        });
+    }
     printer.data(&match args.output {
         ShowFormat::Table | ShowFormat::Wide => table(&found, args.output == ShowFormat::Wide),
         ShowFormat::Json => json(&found)?,
@@ -48,12 +62,21 @@ pub(super) async fn list(args: &ListArgs, printer: &Printer) -> Result<()> {
 
 /// Shows one job.
 pub(super) async fn get(args: &GetArgs, printer: &Printer) -> Result<()> {
-    let job = place::find(&args.job).await?;
-    let status = status(&job, &place::registry()).await;
-    let mut status = status.map_err(|e| from_engine(&e))?;
-    if let Err(failure) = kubernetes::refine(&job, &args.job.cluster, &mut status).await {
-        printer.note(&failure.message);
-    }
+    let status = match place::find_anywhere(&args.job).await? {
+        Found::Unrecorded(job) => {
+            job.note(printer, "rows, output and statement are not known");
+            job.status().await?
+        }
+        Found::Recorded(job) => {
+            let status = status(&job, &place::registry()).await;
+            let mut status = status.map_err(|e| from_engine(&e))?;
+            let refined = kubernetes::refine(&job, &args.job.cluster, &mut status).await;
+            if let Err(failure) = refined {
+                printer.note(&failure.message);
+            }
+            status
+        }
+    };
     printer.data(&match args.output {
         ShowFormat::Table => table(std::slice::from_ref(&status), false),
         ShowFormat::Wide => table(std::slice::from_ref(&status), true),
@@ -90,8 +113,8 @@ fn table(jobs: &[JobStatus], wide: bool) -> String {
             job.id.clone(),
             job.phase.name().into(),
             format!("{done}/{all}"),
-            HumanCount(job.rows).to_string(),
-            HumanBytes(job.bytes).to_string(),
+            job.rows.map_or("-".into(), |n| HumanCount(n).to_string()),
+            job.bytes.map_or("-".into(), |n| HumanBytes(n).to_string()),
             job.created.get(..19).unwrap_or(&job.created).to_owned(),
         ]);
     }

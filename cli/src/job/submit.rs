@@ -4,10 +4,12 @@ use std::time::Instant;
 
 use geoflow_k8s::commit::Success;
 use geoflow_k8s::job::{Job, RunnerKind, submit as submit_job};
+use geoflow_k8s::profile::Profile;
 use geoflow_k8s::runner::local::{self, LocalOptions, WorkerOptions};
 use geoflow_k8s::task::Limits;
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
+use super::place::Found;
 use super::progress::Watch;
 use super::{place, plan};
 use crate::args::{LocalArgs, OneJob, ResumeArgs, Runner, SubmitArgs};
@@ -24,8 +26,21 @@ pub(super) async fn submit(
     settings: &Settings,
     printer: &Printer,
 ) -> Result<()> {
-    if args.runner == Runner::Kubernetes {
+    // What is shown is a Job of Kubernetes: nothing may run for it.
+    if args.runner == Runner::Kubernetes || args.kubernetes.dry_run.is_some() {
         return super::kubernetes::submit(args, settings, printer).await;
+    }
+    let for_a_cluster = args.kubernetes.profile() != Profile::default()
+        || args.cluster.context.is_some()
+        || args.cluster.namespace.is_some()
+        || args.detach;
+    if for_a_cluster {
+        return Err(Failure::usage(
+            "an option of Kubernetes, and tasks that would run on this machine",
+        )
+        .with_hint(
+            "add --runner kubernetes, or leave out the options of Kubernetes and --detach",
+        ));
     }
     let options = options(&args.local, settings)?;
     let mut request = plan::request(&args.statement, options.workers)?;
@@ -65,7 +80,14 @@ pub(super) async fn resume(
 
 /// Tells whoever runs a job to stop.
 pub(super) async fn cancel(args: &OneJob, printer: &Printer) -> Result<()> {
-    let job = place::find(args).await?;
+    let job = match place::find_anywhere(args).await? {
+        Found::Recorded(job) => job,
+        Found::Unrecorded(job) => {
+            job.cancel(printer).await?;
+            job.note(printer, "only the cluster knows that the job is cancelled");
+            return Ok(());
+        }
+    };
     let status = geoflow_k8s::job::status(&job, &place::registry()).await;
     if status.is_ok_and(|status| status.phase == geoflow_k8s::job::Phase::Done) {
         printer.note(&format!("job {} is done already", job.record.id));

@@ -27,8 +27,8 @@ fn line(now: &JobStatus, done: usize, all: usize) -> String {
     }
     line.push_str(&format!(
         ", {} rows, {}",
-        HumanCount(now.rows),
-        HumanBytes(now.bytes)
+        HumanCount(now.rows.unwrap_or(0)),
+        HumanBytes(now.bytes.unwrap_or(0))
     ));
     line
 }

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod cluster;
 mod commands;
 mod fixture;
 mod formats;

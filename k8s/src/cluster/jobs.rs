@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::Cluster;
+use crate::diagnose::{KILLING, POD_DELETED};
 use crate::manifest::PLAN_ANNOTATION;
 
 /// Who made a change, in the cluster's managed fields.
@@ -92,7 +93,27 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::jobs`].
     pub async fn warnings(&self, job: &str) -> Result<Vec<Event>> {
-        let parameters = ListParams::default().fields("type=Warning");
+        self.events(job, "type=Warning").await
+    }
+
+    /// The warnings, and what tells of pods that were stopped and are there no more.
+    ///
+    /// # Errors
+    /// As [`Cluster::jobs`].
+    pub async fn warnings_and_ends(&self, job: &str) -> Result<Vec<Event>> {
+        let mut events = self.warnings(job).await?;
+        // Of the many events of pods that go well only these.
+        for reason in [KILLING, POD_DELETED] {
+            let of_reason = |event: &Event| event.reason.as_deref() == Some(reason);
+            let found = self.events(job, &format!("reason={reason}")).await?;
+            events.extend(found.into_iter().filter(of_reason));
+        }
+        Ok(events)
+    }
+
+    /// The events with these fields about a Job and its pods.
+    async fn events(&self, job: &str, fields: &str) -> Result<Vec<Event>> {
+        let parameters = ListParams::default().fields(fields);
         let listed = list_all(&self.events_api(), parameters).await;
         let (events, _) = self.explain("list events", listed)?;
         let ours = |event: &Event| {

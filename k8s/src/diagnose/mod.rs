@@ -15,6 +15,7 @@ mod ended;
 mod finding;
 mod inputs;
 pub(crate) mod objects;
+mod replaced;
 mod result;
 mod scheduling;
 mod waiting;
@@ -34,6 +35,7 @@ use crate::cluster::JobState;
 use crate::task::AttemptReport;
 pub(crate) use ended::died_of_memory;
 use finding::Symptom;
+pub(crate) use replaced::{KILLING, POD_DELETED};
 
 /// What is known of one Kubernetes Job.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +75,7 @@ pub fn diagnose(observed: &Observed<'_>) -> Vec<Finding> {
     let state = JobState::of(observed.job);
     let mut symptoms = whole::symptoms(observed, &state);
     symptoms.extend(creation::symptoms(observed, &state));
+    symptoms.extend(replaced::symptoms(observed, &state));
     for pod in observed.pods {
         let symptom = match objects::phase(pod) {
             "Failed" => ended::symptom(observed, pod),

@@ -126,6 +126,8 @@ fn the_cause_is_the_recorded_one() {
         ("cancel-by-suspend", &[Cause::Suspended]),
         ("quota", &[Cause::Quota]),
         ("pod-security-refused", &[Cause::PodSecurity]),
+        ("evicted", &[Cause::Evicted]),
+        ("spill-full", &[Cause::SpillFull]),
     ] {
         for version in ["v1.33", "v1.35"] {
             let found = findings(&recorded(version, name), &[]);
@@ -136,7 +138,7 @@ fn the_cause_is_the_recorded_one() {
     }
 }
 
-/// The end of a Job does not show a pod that was evicted and deleted; its watch does.
+/// The end of a Job shows no more than that a pod was stopped; its watch says that it was evicted.
 #[test]
 fn an_eviction_is_told_while_it_happens() {
     let folder = recordings().join("v1.35/evicted");

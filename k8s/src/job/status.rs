@@ -68,10 +68,10 @@ pub struct JobStatus {
     pub statement: String,
     /// Its stages.
     pub stages: Vec<StageStatus>,
-    /// Rows written by tasks that are done, of the stage that writes the output.
-    pub rows: u64,
+    /// Rows written by tasks that are done, of the stage that writes the output; `None` where the manifests cannot be read.
+    pub rows: Option<u64>,
     /// Bytes written, likewise.
-    pub bytes: u64,
+    pub bytes: Option<u64>,
     /// Attempts that failed and left a report.
     pub failed_attempts: usize,
     /// Why it failed, if it did.
@@ -147,8 +147,8 @@ pub async fn status(job: &Job, registry: &dyn ObjectStoreRegistry) -> Result<Job
         output: job.record.output.clone(),
         statement: job.record.statement.clone(),
         stages,
-        rows,
-        bytes,
+        rows: Some(rows),
+        bytes: Some(bytes),
         failed_attempts: attempts.len(),
         message,
         heartbeat,

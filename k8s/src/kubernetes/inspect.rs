@@ -1,19 +1,39 @@
-//! Looks at a job in the cluster, and changes nothing.
+//! Looks at a job in the cluster, and changes nothing. That goes without its record too, which may be out of reach.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use geoflow_engine::Result;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::jiff::Timestamp;
 
-use super::driver::{fragments_of, latest};
+use super::driver::fragments_of;
+use super::follow_up::{round_of, stage_of};
 use super::overview::{JobOverview, overview};
 use super::progress::is_of;
 use crate::cluster::Cluster;
 use crate::diagnose::{Finding, Observed, diagnose, objects};
 use crate::job::JobFolder;
-use crate::manifest::job_selector;
+use crate::manifest::{MANAGED_BY, job_selector};
 use crate::plan::Plan;
+
+/// The record of a job. Without it fragments go by the indexes of their pods.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// Where it is.
+    pub folder: &'a JobFolder,
+    /// The plan of the whole job.
+    pub plan: &'a Plan,
+}
+
+impl Record<'_> {
+    /// The ids of the fragments of a Job, by index.
+    async fn fragments(record: Option<Self>, job: &Job) -> Result<Vec<String>> {
+        match record {
+            Some(record) => fragments_of(record.folder, record.plan, job).await,
+            None => Ok(vec![]),
+        }
+    }
+}
 
 /// A pod that runs, or ran, a fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,19 +55,31 @@ pub async fn jobs_of(cluster: &Cluster, id: &str) -> Result<Vec<JobOverview>> {
     Ok(overview(&jobs, Timestamp::now()))
 }
 
+/// The Jobs of all jobs of the namespace, by job, stage and round.
+///
+/// # Errors
+/// As [`jobs_of`].
+pub async fn overview_of_all(cluster: &Cluster) -> Result<Vec<JobOverview>> {
+    let jobs = cluster.jobs(MANAGED_BY).await?;
+    Ok(overview(&jobs, Timestamp::now()))
+}
+
 /// The pods of a job, by Job, index and name.
 ///
 /// # Errors
 /// As [`jobs_of`]; when a plan cannot be read.
-pub async fn pods_of(cluster: &Cluster, folder: &JobFolder, plan: &Plan) -> Result<Vec<TaskPod>> {
-    let selector = job_selector(&plan.job);
+pub async fn pods_of(
+    cluster: &Cluster,
+    id: &str,
+    record: Option<Record<'_>>,
+) -> Result<Vec<TaskPod>> {
+    let selector = job_selector(id);
     let jobs = cluster.jobs(&selector).await?;
     let mut pods = BTreeMap::new();
     let all = cluster.pods(&selector).await?;
     for job in &jobs {
-        let fragments = fragments_of(folder, plan, job).await?;
-        let job_name = job.metadata.name.clone().unwrap_or_default();
-        for pod in all.iter().filter(|pod| is_of(pod, &job_name)) {
+        let fragments = Record::fragments(record, job).await?;
+        for pod in all.iter().filter(|pod| is_of(pod, name(job))) {
             let index = objects::index(pod).unwrap_or(0);
             let found = TaskPod {
                 name: objects::name(pod).to_string(),
@@ -57,32 +89,39 @@ pub async fn pods_of(cluster: &Cluster, folder: &JobFolder, plan: &Plan) -> Resu
                     .unwrap_or_else(|| index.to_string()),
                 phase: objects::phase(pod).to_string(),
             };
-            pods.insert((job_name.clone(), index, found.name.clone()), found);
+            pods.insert((name(job).to_string(), index, found.name.clone()), found);
         }
     }
     Ok(pods.into_values().collect())
 }
 
-/// What is wrong with the last Job of each stage.
+/// What is wrong with the last Job of each stage. Without the record nothing is known of what tasks have reported there.
 ///
 /// # Errors
 /// As [`pods_of`]. Without the right to read events there are fewer findings, and no error.
 pub async fn diagnose_job(
     cluster: &Cluster,
-    folder: &JobFolder,
-    plan: &Plan,
+    id: &str,
+    record: Option<Record<'_>>,
 ) -> Result<Vec<Finding>> {
-    let selector = job_selector(&plan.job);
+    let selector = job_selector(id);
     let jobs = cluster.jobs(&selector).await?;
     let pods = cluster.pods(&selector).await?;
-    let attempts = folder.attempts().await?;
+    let attempts = match record {
+        Some(record) => record.folder.attempts().await?,
+        None => vec![],
+    };
+    // A Job that somebody made without our labels is of the first stage.
+    let stage = |job: &Job| stage_of(job).unwrap_or(0);
+    let stages: BTreeSet<usize> = jobs.iter().map(stage).collect();
     let mut findings = Vec::new();
-    for stage in 0..plan.stages.len() {
-        let Some(job) = latest(jobs.iter(), stage) else {
+    for number in stages {
+        let of_stage = jobs.iter().filter(|job| stage(job) == number);
+        let Some(job) = of_stage.max_by_key(|job| round_of(job)) else {
             continue;
         };
         let name = name(job);
-        let events = match cluster.warnings(name).await {
+        let events = match cluster.warnings_and_ends(name).await {
             Ok(events) => events,
             Err(error) => {
                 tracing::warn!("{error}");
@@ -98,7 +137,7 @@ pub async fn diagnose_job(
             job,
             pods: &of_job,
             events: &events,
-            fragments: &fragments_of(folder, plan, job).await?,
+            fragments: &Record::fragments(record, job).await?,
             attempts: &attempts,
         }));
     }

@@ -25,7 +25,7 @@ mod progress;
 mod tally;
 
 pub use driver::{Cutting, Driver, Ended, Report, Split, first_job};
-pub use inspect::{TaskPod, diagnose_job, jobs_of, pods_of};
+pub use inspect::{Record, TaskPod, diagnose_job, jobs_of, overview_of_all, pods_of};
 pub use k8s_openapi::api::batch::v1::Job as Manifest;
 pub use launch::Launch;
 pub use overview::{JobOverview, overview};

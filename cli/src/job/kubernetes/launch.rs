@@ -78,6 +78,14 @@ pub(super) async fn connect(args: &ClusterArgs, launch: Option<&Launch>) -> Resu
         .map_err(|e| from_engine(&e))
 }
 
+/// The cluster that one looks into for jobs: as the options say, else as `geoflow.toml` does.
+pub(super) async fn connect_to_look(args: &ClusterArgs) -> Result<Cluster> {
+    let profile = profile(args, &KubernetesArgs::default())?;
+    Cluster::connect(profile.context.as_deref(), profile.namespace.as_deref())
+        .await
+        .map_err(|e| from_engine(&e))
+}
+
 /// What a job was submitted with, and its cluster.
 pub(super) async fn cluster_of(job: &Job, args: &ClusterArgs) -> Result<(Launch, Cluster)> {
     let launch = launched(&job.folder).await?;

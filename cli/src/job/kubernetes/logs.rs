@@ -4,27 +4,37 @@ use futures::future::BoxFuture;
 use futures::io::AsyncBufReadExt;
 use futures::{StreamExt, TryStreamExt};
 use geoflow_k8s::cluster::LogOptions;
-use geoflow_k8s::job::Job;
-use geoflow_k8s::kubernetes::pods_of;
+use geoflow_k8s::kubernetes::{Record, pods_of};
 
 use super::launch::cluster_of;
 use crate::args::LogsArgs;
 use crate::error::{Failure, Result, from_engine};
+use crate::job::place::Found;
 use crate::printer::Printer;
 
 /// Prints the logs of pods: one after the other, or all at once as they come. With several pods each
 /// line begins with its own.
 pub(in crate::job) fn run<'a>(
-    job: &'a Job,
+    job: &'a Found,
     args: &'a LogsArgs,
     printer: &'a Printer,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(run_inner(job, args, printer))
 }
 
-async fn run_inner(job: &Job, args: &LogsArgs, printer: &Printer) -> Result<()> {
-    let (_, cluster) = cluster_of(job, &args.job.cluster).await?;
-    let pods = pods_of(&cluster, &job.folder, &job.plan).await;
+async fn run_inner(job: &Found, args: &LogsArgs, printer: &Printer) -> Result<()> {
+    let (id, cluster, record) = match job {
+        Found::Unrecorded(job) => (&job.id, job.cluster.clone(), None),
+        Found::Recorded(job) => {
+            let (_, cluster) = cluster_of(job, &args.job.cluster).await?;
+            let record = Record {
+                folder: &job.folder,
+                plan: &job.plan,
+            };
+            (&job.record.id, cluster, Some(record))
+        }
+    };
+    let pods = pods_of(&cluster, id, record).await;
     let mut pods = pods.map_err(|e| from_engine(&e))?;
     if let Some(fragment) = &args.fragment {
         pods.retain(|pod| pod.fragment == *fragment);
@@ -35,13 +45,11 @@ async fn run_inner(job: &Job, args: &LogsArgs, printer: &Printer) -> Result<()> 
             .as_ref()
             .map(|id| format!(" of fragment {id}"));
         return Err(Failure::environment(format!(
-            "the cluster has no pod{} of job {}",
-            of.unwrap_or_default(),
-            job.record.id
+            "the cluster has no pod{} of job {id}",
+            of.unwrap_or_default()
         ))
         .with_hint(format!(
-            "pods go with their Job; `geoflow job diagnose {}` has what failed tasks reported",
-            job.record.id
+            "pods go with their Job; `geoflow job diagnose {id}` has what failed tasks reported"
         )));
     }
     let options = LogOptions {

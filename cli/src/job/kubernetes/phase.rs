@@ -3,12 +3,10 @@
 use futures::future::BoxFuture;
 use geoflow_k8s::job::{Job, JobStatus, Phase, RunnerKind};
 use geoflow_k8s::kubernetes::{JobOverview, jobs_of};
-use geoflow_k8s::manifest::{PLAN_ANNOTATION, job_selector};
 
-use super::launch::{cluster_of, connect};
+use super::launch::cluster_of;
 use crate::args::ClusterArgs;
 use crate::error::{Result, from_engine};
-use crate::job::place;
 
 /// The phase of a job in a cluster, whose record alone cannot tell whether anybody runs it. Nothing
 /// changes when the cluster cannot be asked; the error says why.
@@ -32,47 +30,34 @@ async fn refine_inner(
     let jobs = jobs_of(&cluster, &job.record.id).await;
     let jobs = jobs.map_err(|e| from_engine(&e))?;
     let started = status.stages.iter().any(|stage| stage.done > 0);
-    let last = jobs.last().map(|last| last.state);
-    status.phase = match (status.phase, last) {
-        (Phase::Cancelled, _) | (_, Some("suspended")) => Phase::Cancelled,
-        (_, Some("running")) => Phase::Running,
-        (_, Some("failed")) => Phase::Failed,
-        // Done, and not committed yet; or gone.
-        (_, Some("complete")) => Phase::Interrupted,
-        (_, _) if started => Phase::Interrupted,
-        (phase, _) => phase,
+    status.phase = match (status.phase, jobs.last().and_then(phase_of)) {
+        (Phase::Cancelled, _) => Phase::Cancelled,
+        (_, Some(phase)) => phase,
+        (_, None) if started => Phase::Interrupted,
+        (phase, None) => phase,
     };
     if status.phase == Phase::Failed && status.message.is_none() {
         status.message = Some(format!("`geoflow job diagnose {}` says why", job.record.id));
     }
+    if jobs.last().is_some_and(|last| last.state == "complete")
+        && status.phase == Phase::Interrupted
+    {
+        let id = &job.record.id;
+        status.message = Some(format!(
+            "`geoflow job wait {id}` goes on with it and commits it"
+        ));
+    }
     Ok(jobs)
 }
 
-/// A job by its id alone, where its Jobs say where its record is.
-pub(in crate::job) fn find_by_cluster<'a>(
-    id: &'a str,
-    args: &'a ClusterArgs,
-) -> BoxFuture<'a, Result<Option<Job>>> {
-    Box::pin(find_by_cluster_inner(id, args))
-}
-
-async fn find_by_cluster_inner(id: &str, args: &ClusterArgs) -> Result<Option<Job>> {
-    let cluster = connect(args, None).await?;
-    let jobs = cluster.jobs(&job_selector(id)).await;
-    let jobs = jobs.map_err(|e| from_engine(&e))?;
-    let plan = jobs.iter().find_map(|job| {
-        let annotations = job.metadata.annotations.as_ref()?;
-        annotations.get(PLAN_ANNOTATION)
-    });
-    let record = plan.and_then(|plan| {
-        plan.strip_suffix("plan.json")
-            .or_else(|| Some(plan.rsplit_once("plans/")?.0))
-    });
-    match record {
-        None => Ok(None),
-        Some(url) => {
-            let job = Job::open(place::open(url)?).await;
-            job.map(Some).map_err(|e| from_engine(&e))
-        }
+/// The phase of a job whose last Job this is.
+pub(super) fn phase_of(last: &JobOverview) -> Option<Phase> {
+    match last.state {
+        "suspended" => Some(Phase::Cancelled),
+        "running" => Some(Phase::Running),
+        "failed" => Some(Phase::Failed),
+        // Done, and not committed yet.
+        "complete" => Some(Phase::Interrupted),
+        _ => None,
     }
 }

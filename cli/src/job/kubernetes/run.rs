@@ -16,6 +16,7 @@ use geoflow_k8s::planner::Planned;
 use geoflow_k8s::runner::cut_finer;
 
 use super::launch::{check_places, cluster_of, connect, launch};
+use super::unrecorded::suspend;
 use super::watch::Watch;
 use crate::args::{ClusterArgs, DryRun, SubmitArgs};
 use crate::error::{Failure, Result, from_datafusion, from_engine};
@@ -209,18 +210,7 @@ pub(in crate::job) fn cancel<'a>(
 
 async fn cancel_inner(job: &Job, args: &ClusterArgs, printer: &Printer) -> Result<()> {
     let (_, cluster) = cluster_of(job, args).await?;
-    let jobs = cluster.jobs(&job_selector(&job.record.id)).await;
-    for found in jobs.map_err(|e| from_engine(&e))? {
-        let state = geoflow_k8s::cluster::JobState::of(&found);
-        if state.is_finished() || state.suspended {
-            continue;
-        }
-        let name = found.metadata.name.unwrap_or_default();
-        let suspended = cluster.suspend(&name, true).await;
-        suspended.map_err(|e| from_engine(&e))?;
-        printer.note(&format!("Job {name} is suspended, its pods stop"));
-    }
-    Ok(())
+    suspend(&cluster, &job.record.id, printer).await
 }
 
 async fn finish(
@@ -295,7 +285,7 @@ fn failed(id: &str, findings: &[Finding], printer: &Printer) -> Box<Failure> {
     let user = |finding: &&Finding| {
         matches!(
             finding.cause,
-            Cause::BadData | Cause::CrsMismatch | Cause::BadPlan
+            Cause::BadData | Cause::InputChanged | Cause::CrsMismatch | Cause::BadPlan
         )
     };
     let why = findings
