@@ -10,6 +10,7 @@
 //!
 //! `main` is the only place that turns an [`exit::ExitStatus`] into a process exit code.
 
+mod allocator;
 mod args;
 mod convert;
 mod copy_place;
@@ -35,18 +36,6 @@ mod statement;
 mod task;
 mod timing;
 mod validate;
-
-/// Sorts, hash tables and joins reach all over large buffers: on huge pages, which glibc does not ask for, that takes an
-/// eighth less time. Its settings are in `.cargo/config.toml`.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
-/// The static binary of the container image is built against musl, whose own allocator takes one
-/// lock for all threads.
-#[cfg(target_env = "musl")]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
     run::run(std::env::args_os().collect()).into()

@@ -11,6 +11,7 @@ mod columns;
 mod empty;
 mod layer;
 
+use crate::allocator;
 use crate::args::{How, JoinPredicate, SjoinArgs};
 use crate::error::{Failure, Result};
 use crate::place::{Place, quoted};
@@ -28,6 +29,7 @@ const JOIN: &str = "\"other\"";
 pub(crate) async fn run(args: SjoinArgs, settings: &Settings, printer: &Printer) -> Result<()> {
     check(&args)?;
     let place = Place::new(&args.output, &args.place)?;
+    allocator::give_back_at_once();
     let session = Session::new(settings)?;
     let target = Layer::open(&session, &args.target).await?;
     let join = Layer::open(&session, &args.join).await?;
