@@ -4,10 +4,11 @@
 //! join ([`join`]), coordinate reference systems ([`crs`]), GeoParquet ([`geoparquet`]) and other
 //! formats ([`formats`]), how space is
 //! ordered and cut ([`tiling`]), what object stores need ([`store`]) and the settings that all of these obey ([`options`]);
-//! and operators that only watch what goes by ([`through`]).
+//! and operators that only watch what goes by ([`through`]) or aggregate it ([`clustered`]).
 //! It knows nothing of SQL text, clusters or terminals: it never prints, reads no environment
 //! variables and starts no runtime of its own.
 
+pub mod clustered;
 pub mod crs;
 pub mod error;
 pub mod first_bytes;

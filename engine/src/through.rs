@@ -25,6 +25,11 @@ pub trait Through: fmt::Debug + Send + Sync + 'static {
     /// When the text cannot be written.
     fn describe(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 
+    /// What is known of the rows: what is known of the input's, and perhaps more.
+    fn properties(&self, input: &Arc<PlanProperties>) -> Arc<PlanProperties> {
+        Arc::clone(input)
+    }
+
     /// Follows the batches of a partition, which stay as they are.
     fn follow(&self, batches: SendableRecordBatchStream) -> SendableRecordBatchStream {
         batches
@@ -36,14 +41,20 @@ pub trait Through: fmt::Debug + Send + Sync + 'static {
 pub struct ThroughExec<T> {
     input: Arc<dyn ExecutionPlan>,
     what: Arc<T>,
+    properties: Arc<PlanProperties>,
 }
 
-impl<T> ThroughExec<T> {
+impl<T: Through> ThroughExec<T> {
     /// The operator above `input`.
     pub fn new(input: Arc<dyn ExecutionPlan>, what: T) -> Self {
+        Self::sharing(input, Arc::new(what))
+    }
+
+    fn sharing(input: Arc<dyn ExecutionPlan>, what: Arc<T>) -> Self {
         Self {
+            properties: what.properties(input.properties()),
             input,
-            what: Arc::new(what),
+            what,
         }
     }
 }
@@ -60,7 +71,7 @@ impl<T: Through> ExecutionPlan for ThroughExec<T> {
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
+        &self.properties
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
@@ -88,10 +99,7 @@ impl<T: Through> ExecutionPlan for ThroughExec<T> {
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         Ok(match children.pop() {
-            Some(input) => Arc::new(Self {
-                input,
-                what: Arc::clone(&self.what),
-            }),
+            Some(input) => Arc::new(Self::sharing(input, Arc::clone(&self.what))),
             None => self,
         })
     }

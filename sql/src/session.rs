@@ -27,8 +27,8 @@ use geoflow_engine::options::GeoflowOptions;
 
 use crate::dialect::dialect;
 use crate::join::{
-    JoinStrategyRule, LateralRows, NearestDistanceRule, NearestJoinRule, SpatialJoinRule,
-    SpatialPruningRule, SpatialQueryPlanner, nearest_function,
+    ClusteredAggregateRule, JoinStrategyRule, LateralRows, NearestDistanceRule, NearestJoinRule,
+    SpatialJoinRule, SpatialPruningRule, SpatialQueryPlanner, nearest_function,
 };
 use crate::labels::{GeometryRule, GeometryTypes, Notices, bare_function, hide_labels};
 use crate::list_aggregates::ListAggregates;
@@ -247,6 +247,7 @@ fn physical_rules(
     rules.insert(0, Arc::new(SpatialJoinRule::new()));
     rules.push(Arc::new(SplitRule { footers }));
     rules.push(Arc::new(SpatialPruningRule::new()));
+    rules.push(Arc::new(ClusteredAggregateRule));
     rules.push(Arc::new(JoinStrategyRule::new()));
     rules.push(Arc::new(ParallelSortRule));
     rules

@@ -335,3 +335,56 @@ async fn lateral_subqueries_by_distance_are_joins_of_nearest_neighbours() {
     let refused = session.sql(statement).await.unwrap().collect().await;
     assert!(refused.is_err(), "DataFusion plans it by itself by now");
 }
+
+/// Neighbours of a row stand together: what is grouped by a key of such rows needs no table of all groups. That of a key
+/// which many share, or of the other side, does.
+#[tokio::test]
+async fn nearest_neighbours_are_aggregated_row_by_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = session().await;
+    let numbered = folder.path().join("numbered.parquet");
+    let statements = [
+        format!(
+            "COPY (SELECT row_number() OVER (ORDER BY id) AS nr, nr % 5 AS few, geometry
+                   FROM (SELECT *, row_number() OVER (ORDER BY id) AS nr FROM us_counties))
+             TO '{}'",
+            numbered.display()
+        ),
+        format!(
+            "CREATE EXTERNAL TABLE numbered STORED AS PARQUET LOCATION '{}'",
+            numbered.display()
+        ),
+    ];
+    for statement in statements {
+        session
+            .sql(&statement)
+            .await
+            .unwrap()
+            .collect()
+            .await
+            .unwrap();
+    }
+    let statement = |key: &str| {
+        format!(
+            "SELECT {key} AS key, count(*), avg(ST_Distance(n.geometry, c.geometry)) AS far FROM numbered n
+             JOIN cities c ON ST_KNN(n.geometry, c.geometry, 4) GROUP BY {key} ORDER BY far, key LIMIT 20"
+        )
+    };
+    let mut answers = vec![];
+    for (key, expected) in [
+        ("nr", true),
+        ("nr + 0", false),
+        ("few", false),
+        ("c.name", false),
+    ] {
+        let explain = session.sql(&format!("EXPLAIN {}", statement(key))).await;
+        let plan = explain.unwrap().collect().await.unwrap();
+        let plan = pretty_format_batches(&plan).unwrap().to_string();
+        let found = plan.contains("ClusteredAggregateExec: mode=Partial");
+        assert_eq!(found, expected, "{key}: {plan}");
+        let answer = session.sql(&statement(key)).await.unwrap();
+        let answer = answer.collect().await.unwrap();
+        answers.push(pretty_format_batches(&answer).unwrap().to_string());
+    }
+    assert_eq!(answers[0], answers[1]);
+}

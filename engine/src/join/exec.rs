@@ -633,7 +633,11 @@ impl ExecutionPlan for SpatialJoinExec {
     ) -> Result<Arc<Statistics>> {
         let estimate = match inputs {
             [left, right] => {
-                let mut estimate = statistics::estimate(left, right, self.join_type);
+                let neighbours = match self.on.predicate {
+                    JoinPredicate::Nearest { k } => Some(k),
+                    _ => None,
+                };
+                let mut estimate = statistics::estimate(left, right, self.join_type, neighbours);
                 if self.distance.is_some() {
                     let unknown = ColumnStatistics::new_unknown();
                     estimate.column_statistics.push(unknown);

@@ -7,12 +7,20 @@ use datafusion::common::{ColumnStatistics, JoinType, Statistics};
 /// build side.
 ///
 /// Without a model of how the two inputs overlap, a row of the larger side is taken to have one
-/// partner, which is exact for points in a partition of the plane. Sizes follow from the mean
-/// row sizes of the inputs.
-pub(super) fn estimate(left: &Statistics, right: &Statistics, join_type: JoinType) -> Statistics {
+/// partner, which is exact for points in a partition of the plane; a row of the left side has `neighbours`, if it has
+/// the nearest for partners. Sizes follow from the mean row sizes of the inputs.
+pub(super) fn estimate(
+    left: &Statistics,
+    right: &Statistics,
+    join_type: JoinType,
+    neighbours: Option<usize>,
+) -> Statistics {
     let rows = |s: &Statistics| s.num_rows.get_value().copied();
     let (l, r) = (rows(left), rows(right));
-    let both = l.zip(r).map(|(l, r)| l.max(r));
+    let both = l.zip(r).map(|(l, r)| match neighbours {
+        Some(k) => l.saturating_mul(k.min(r)),
+        None => l.max(r),
+    });
     let num_rows = match join_type {
         JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => both,
         JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark => l,

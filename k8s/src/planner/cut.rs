@@ -24,6 +24,8 @@ use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMerge
 use datafusion::physical_plan::union::{InterleaveExec, UnionExec};
 use datafusion::physical_plan::unnest::UnnestExec;
 
+use geoflow_engine::clustered::ClusteredAggregateExec;
+
 use super::trace::{JoinView, passes_rows, scan_of};
 
 /// Scans that are cut together: each row of each of them goes to one fragment.
@@ -52,7 +54,7 @@ pub(crate) fn alternatives(plan: &Arc<dyn ExecutionPlan>) -> Result<Vec<CutSet>,
     if let Some(join) = JoinView::of(plan) {
         return of_join(&join);
     }
-    if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {
+    if let Some(aggregate) = aggregation(plan) {
         return Err(match aggregate.group_expr().is_empty() {
             true => "an aggregate counts all rows".into(),
             false => "GROUP BY or DISTINCT brings rows together that fragments hold apart".into(),
@@ -106,6 +108,11 @@ fn of_union(plan: &Arc<dyn ExecutionPlan>) -> Result<Vec<CutSet>, String> {
         true => Err("UNION ALL of nothing".into()),
         false => Ok(vec![all]),
     }
+}
+
+fn aggregation(plan: &Arc<dyn ExecutionPlan>) -> Option<&AggregateExec> {
+    let clustered = plan.downcast_ref::<ClusteredAggregateExec>();
+    clustered.map_or_else(|| plan.downcast_ref(), |it| Some(it.aggregate().as_ref()))
 }
 
 fn is_limit(plan: &Arc<dyn ExecutionPlan>) -> bool {
@@ -255,7 +262,7 @@ fn split_at(path: &[usize], above: &[&Arc<dyn ExecutionPlan>]) -> Split {
             limit: None,
         };
     };
-    if let Some(aggregate) = parent.downcast_ref::<AggregateExec>()
+    if let Some(aggregate) = aggregation(parent)
         && *aggregate.mode() == AggregateMode::Partial
     {
         let partial = parent_path(1);

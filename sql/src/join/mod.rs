@@ -1,5 +1,6 @@
 //! How joins in SQL become [`SpatialJoinExec`](geoflow_engine::join::SpatialJoinExec).
 
+mod clustered;
 mod conjunct;
 mod constant;
 mod lateral_rows;
@@ -8,6 +9,7 @@ mod prune;
 mod rule;
 mod strategy;
 
+pub(crate) use clustered::ClusteredAggregateRule;
 pub(crate) use lateral_rows::LateralRows;
 pub use nearest::{
     NearestDistanceRule, NearestJoinRule, ST_KNN, SpatialQueryPlanner, nearest_function,

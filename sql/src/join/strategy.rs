@@ -92,7 +92,7 @@ fn distinct_keys(keys: &[&PhysicalExprRef], statistics: &Statistics) -> Option<f
 }
 
 /// The distinct values of a column, or what its range has room for.
-fn distinct_values(column: &ColumnStatistics) -> Option<f64> {
+pub(super) fn distinct_values(column: &ColumnStatistics) -> Option<f64> {
     if let Some(&distinct) = column.distinct_count.get_value() {
         return (distinct > 0).then_some(distinct as f64);
     }
