@@ -17,13 +17,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 pub(crate) fn give_back_at_once() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
-        use tikv_jemalloc_ctl::{Access, AsName};
-        // Of arenas to come, and of all that there are. That it cannot be set changes no answer.
-        let settings: [&[u8]; 2] = [b"arenas.dirty_decay_ms\0", b"arena.4096.dirty_decay_ms\0"];
-        for setting in settings {
+        use tikv_jemalloc_ctl::{Access, AsName, arenas};
+        // Those to come, and those that there are: of some numbers there is none yet.
+        let arenas = arenas::narenas::read().unwrap_or_default();
+        let these = (0..arenas).map(|arena| format!("arena.{arena}.dirty_decay_ms\0"));
+        for setting in these.chain(["arenas.dirty_decay_ms\0".to_owned()]) {
             let milliseconds: isize = 0;
-            if let Err(error) = setting.name().write(milliseconds) {
-                tracing::debug!(%error, "the allocator keeps freed memory for a while");
+            if let Err(error) = setting.as_bytes().name().write(milliseconds) {
+                // It changes no answer.
+                tracing::debug!(setting = setting.trim_end_matches('\0'), %error, "freed memory is kept for a while");
             }
         }
     }
