@@ -74,16 +74,17 @@ fn by_stripes(
         let (f1, f2) = few.edge(ef);
         let first = stripes.index(bounds.min_y);
         for stripe in first..=stripes.index(bounds.max_y) {
-            for &em in stripes.stripe(stripe) {
-                let (m1, m2) = many.edge(em as usize);
+            let visited = stripes.visit(stripe, |em| {
+                let (m1, m2) = many.edge(em);
                 let how = meet(f1, f2, m1, m2);
                 // Edges that share several stripes are seen in the first of them.
-                if how != Meet::None
-                    && stripe == first.max(stripes.index(m1.y.min(m2.y)))
-                    && visit(ef, em as usize, how).is_break()
-                {
-                    return;
+                match how != Meet::None && stripe == first.max(stripes.index(m1.y.min(m2.y))) {
+                    true => visit(ef, em, how),
+                    false => ControlFlow::Continue(()),
                 }
+            });
+            if visited.is_break() {
+                return;
             }
         }
     }

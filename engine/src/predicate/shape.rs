@@ -258,10 +258,14 @@ impl Shape {
     #[inline]
     fn any_edge_at(&self, y: f64, mut test: impl FnMut(Coord<f64>, Coord<f64>) -> bool) -> bool {
         if let Some(stripes) = self.index_for(1) {
-            return stripes.at(y).iter().any(|&edge| {
-                let (a, b) = self.edge(edge as usize);
-                test(a, b)
+            let found = stripes.visit_at(y, |edge| {
+                let (a, b) = self.edge(edge);
+                match test(a, b) {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                }
             });
+            return found.is_break();
         }
         (0..self.chain_count()).any(|chain| {
             self.coords[self.chain(chain)]
@@ -289,13 +293,11 @@ impl Shape {
             return;
         };
         let mut visit_stripe = |stripe: usize, reach: &mut f64| {
-            for &edge in stripes.stripe(stripe) {
-                match visit(edge as usize, *reach) {
-                    ControlFlow::Break(()) => return false,
-                    ControlFlow::Continue(smaller) => *reach = smaller,
-                }
-            }
-            true
+            let visited = stripes.visit(stripe, |edge| {
+                *reach = visit(edge, *reach)?;
+                ControlFlow::Continue(())
+            });
+            visited.is_continue()
         };
         let (first, last) = (stripes.index(low), stripes.index(high));
         if !(first..=last).all(|stripe| visit_stripe(stripe, &mut reach)) {
@@ -330,7 +332,12 @@ impl Shape {
             }
         };
         match self.index_for(1) {
-            Some(stripes) => stripes.at(p.y).iter().for_each(|&e| check(e as usize)),
+            Some(stripes) => {
+                let _ = stripes.visit_at(p.y, |edge| {
+                    check(edge);
+                    ControlFlow::Continue(())
+                });
+            }
             None => self.edges().for_each(check),
         }
     }

@@ -9,6 +9,8 @@
 //! A height maps to its stripe by a monotone function, so that an edge is found at every height
 //! that it reaches, whatever rounding does.
 
+use std::ops::ControlFlow;
+
 use super::shape::Shape;
 
 /// Average number of edges that a stripe should start.
@@ -22,7 +24,14 @@ pub(crate) struct Stripes {
     per_unit: f64,
     /// Where the edges of a stripe start; one more than there are stripes.
     offsets: Vec<u32>,
-    edges: Vec<u32>,
+    edges: Numbers,
+}
+
+/// Edges by number. Most shapes have so few that half the memory does.
+#[derive(Debug)]
+enum Numbers {
+    Short(Vec<u16>),
+    Long(Vec<u32>),
 }
 
 impl Stripes {
@@ -44,7 +53,7 @@ impl Stripes {
             min_y: shape.bounds.min_y,
             per_unit,
             offsets: vec![0; count + 1],
-            edges: vec![],
+            edges: Numbers::Short(vec![]),
         };
         stripes.fill(shape);
         stripes
@@ -62,18 +71,32 @@ impl Stripes {
         for offset in &mut self.offsets {
             sum += std::mem::replace(offset, sum);
         }
-        self.edges = vec![0; sum as usize];
+        self.edges = match u16::try_from(shape.coords.len()) {
+            Ok(_) => Numbers::Short(self.placed(shape, sum, |edge| edge as u16)),
+            Err(_) => Numbers::Long(self.placed(shape, sum, |edge| edge as u32)),
+        };
+        let stripes = self.len();
+        self.offsets.copy_within(0..stripes, 1);
+        self.offsets[0] = 0;
+    }
+
+    /// The numbers of the edges, stripe by stripe, `sum` of them.
+    fn placed<T: Copy + Default>(
+        &mut self,
+        shape: &Shape,
+        sum: u32,
+        number: impl Fn(usize) -> T,
+    ) -> Vec<T> {
+        let mut edges = vec![T::default(); sum as usize];
         // Each offset runs to the next one's while its stripe is filled, and is set back after.
         for (edge, (a, b)) in shape.edges().zip(shape.segments()) {
             let (first, last) = self.reach(a.y, b.y);
             for slot in &mut self.offsets[first..=last] {
-                self.edges[*slot as usize] = edge as u32;
+                edges[*slot as usize] = number(edge);
                 *slot += 1;
             }
         }
-        let stripes = self.len();
-        self.offsets.copy_within(0..stripes, 1);
-        self.offsets[0] = 0;
+        edges
     }
 
     /// First and last stripe of an edge between two heights.
@@ -94,16 +117,28 @@ impl Stripes {
         (((y - self.min_y) * self.per_unit) as usize).min(self.offsets.len() - 2)
     }
 
-    /// The edges of a stripe.
+    /// Visits the edges of a stripe, until the visitor breaks.
     #[inline]
-    pub(crate) fn stripe(&self, index: usize) -> &[u32] {
-        &self.edges[self.offsets[index] as usize..self.offsets[index + 1] as usize]
+    pub(crate) fn visit(
+        &self,
+        stripe: usize,
+        mut visit: impl FnMut(usize) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let of = self.offsets[stripe] as usize..self.offsets[stripe + 1] as usize;
+        match &self.edges {
+            Numbers::Short(edges) => edges[of].iter().try_for_each(|&edge| visit(edge.into())),
+            Numbers::Long(edges) => edges[of].iter().try_for_each(|&edge| visit(edge as usize)),
+        }
     }
 
-    /// All edges at a height, with some others.
+    /// Visits all edges at a height, with some others, until the visitor breaks.
     #[inline]
-    pub(crate) fn at(&self, y: f64) -> &[u32] {
-        self.stripe(self.index(y))
+    pub(crate) fn visit_at(
+        &self,
+        y: f64,
+        visit: impl FnMut(usize) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        self.visit(self.index(y), visit)
     }
 
     /// A lower bound of the distance from height `y` down to the top of a stripe below it.
@@ -124,6 +159,56 @@ impl Stripes {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        size_of::<Self>() + (self.offsets.capacity() + self.edges.capacity()) * size_of::<u32>()
+        let edges = match &self.edges {
+            Numbers::Short(edges) => edges.capacity() * size_of::<u16>(),
+            Numbers::Long(edges) => edges.capacity() * size_of::<u32>(),
+        };
+        size_of::<Self>() + self.offsets.capacity() * size_of::<u32>() + edges
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use geo_types::Coord;
+
+    use super::super::shape::Kind;
+    use super::*;
+
+    /// A ring of so many edges around the origin, not quite round.
+    fn ring(edges: u32) -> Shape {
+        let at = |i: u32| {
+            let angle = f64::from(i % edges) / f64::from(edges) * std::f64::consts::TAU;
+            let far = 10.0 + (angle * 7.0).sin();
+            Coord {
+                x: angle.cos() * far,
+                y: angle.sin() * far,
+            }
+        };
+        Shape::chains(
+            Kind::Area,
+            (0..=edges).map(at).collect(),
+            vec![0, edges + 1],
+        )
+    }
+
+    #[test]
+    fn every_edge_at_a_height_is_visited_however_many_there_are() {
+        for edges in [40, 65_533, 65_534, 65_535, 65_536, 80_000] {
+            let shape = ring(edges);
+            let stripes = Stripes::new(&shape);
+            for i in 0..=100 {
+                let y = f64::from(i) / 100.0 * 22.0 - 11.0;
+                let mut visited = vec![];
+                let _ = stripes.visit_at(y, |edge| {
+                    visited.push(edge);
+                    ControlFlow::Continue(())
+                });
+                let mut there = shape.edges().filter(|&edge| {
+                    let (a, b) = shape.edge(edge);
+                    a.y.min(b.y) <= y && y <= a.y.max(b.y)
+                });
+                assert!(there.all(|edge| visited.contains(&edge)), "{edges} at {y}");
+            }
+        }
     }
 }
