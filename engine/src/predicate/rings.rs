@@ -12,6 +12,9 @@ use crate::geometry::Bounds;
 /// Edges are measured by so many at once; what is missing is filled up with the last edge.
 const LANES: usize = 4;
 
+/// Edges of rings that are measured without a loop, at most.
+const TWICE: usize = 2 * LANES;
+
 /// Room for the edges of one ring.
 const ROOM: usize = FEW_EDGES.next_multiple_of(LANES);
 
@@ -122,33 +125,48 @@ impl Rings {
     /// The square of the distance from the nearest edge; `None` where squares leave their range.
     #[inline]
     fn square(&self, ring: &Ring, vertices: &[Coord<f64>], p: Coord<f64>) -> Option<f64> {
-        let from = ring.edges as usize;
-        let to = from + (ring.count as usize).next_multiple_of(LANES);
-        let mut apart = [0.0; ROOM];
-        let mut from_a = [0.0; ROOM];
-        let columns = (self.ax.get(from..to)?.chunks_exact(LANES))
-            .zip(self.ay.get(from..to)?.chunks_exact(LANES))
-            .zip(self.dx.get(from..to)?.chunks_exact(LANES))
-            .zip(self.dy.get(from..to)?.chunks_exact(LANES))
-            .zip(self.inverse.get(from..to)?.chunks_exact(LANES));
-        let outputs = apart
-            .chunks_exact_mut(LANES)
-            .zip(from_a.chunks_exact_mut(LANES));
-        for (((((ax, ay), dx), dy), inverse), (apart, from_a)) in columns.zip(outputs) {
-            for i in 0..LANES {
-                let (x, y) = (p.x - ax[i], p.y - ay[i]);
-                let along = (x * dx[i] + y * dy[i]) * inverse[i];
-                // Not `clamp`, which would keep NaN: a square that is no number is found out below.
-                let along = if along > 0.0 { along } else { 0.0 };
-                let along = if along < 1.0 { along } else { 1.0 };
-                let (ex, ey) = (x - along * dx[i], y - along * dy[i]);
-                apart[i] = ex * ex + ey * ey;
-                from_a[i] = x * x + y * y;
-            }
+        // Of a known number, edges stay in registers: nearly all rings have so few.
+        match ring.count as usize {
+            0..=LANES => self.square_of::<LANES>(ring, vertices, p),
+            ..=TWICE => self.square_of::<TWICE>(ring, vertices, p),
+            _ => self.square_of::<ROOM>(ring, vertices, p),
         }
-        let count = ring.count as usize;
+    }
+
+    /// As [`Rings::square`], of a ring that has `N` edges once it is filled up; with `ROOM`, of any.
+    #[inline]
+    fn square_of<const N: usize>(
+        &self,
+        ring: &Ring,
+        vertices: &[Coord<f64>],
+        p: Coord<f64>,
+    ) -> Option<f64> {
+        let from = ring.edges as usize;
+        let count = match N {
+            ROOM => (ring.count as usize).next_multiple_of(LANES),
+            _ => N,
+        };
+        let edges = from..from + count;
+        let columns = (self.ax.get(edges.clone())?.iter())
+            .zip(self.ay.get(edges.clone())?)
+            .zip(self.dx.get(edges.clone())?)
+            .zip(self.dy.get(edges.clone())?)
+            .zip(self.inverse.get(edges)?);
+        let (mut apart, mut from_a) = ([0.0; N], [0.0; N]);
+        let outputs = apart.iter_mut().zip(&mut from_a);
+        for (((((ax, ay), dx), dy), inverse), (apart, from_a)) in columns.zip(outputs) {
+            let (x, y) = (p.x - ax, p.y - ay);
+            let along = (x * dx + y * dy) * inverse;
+            // Not `clamp`, which would keep NaN: a square that is no number is found out below.
+            let along = if along > 0.0 { along } else { 0.0 };
+            let along = if along < 1.0 { along } else { 1.0 };
+            let (ex, ey) = (x - along * dx, y - along * dy);
+            *apart = ex * ex + ey * ey;
+            *from_a = x * x + y * y;
+        }
+        // What is filled up is the last edge once more, which changes no minimum.
         let (mut least, mut closest, mut farthest) = (f64::INFINITY, f64::INFINITY, 0.0f64);
-        for (apart, from_a) in apart[..count].iter().zip(&from_a[..count]) {
+        for (apart, from_a) in apart.iter().zip(&from_a).take(count) {
             // Numbers all, so that `min` need not look for NaN.
             least = if *from_a < least { *from_a } else { least };
             farthest = if *from_a > farthest {
@@ -162,7 +180,7 @@ impl Rings {
             return None;
         }
         let reach = closest + 2.0 * BLUR * (farthest + ring.longest);
-        let near = apart[..count].iter().zip(vertices.windows(2));
+        let near = apart.iter().zip(vertices.windows(2));
         let near = near.filter(|(apart, _)| **apart <= reach);
         let found = near.fold(f64::INFINITY, |least, (_, edge)| {
             least.min(edge_square(p, edge[0], edge[1]))
