@@ -126,9 +126,9 @@ impl Rings {
     #[inline]
     fn square(&self, ring: &Ring, vertices: &[Coord<f64>], p: Coord<f64>) -> Option<f64> {
         // Of a known number, edges stay in registers: nearly all rings have so few.
-        match ring.count as usize {
-            0..=LANES => self.square_of::<LANES>(ring, vertices, p),
-            ..=TWICE => self.square_of::<TWICE>(ring, vertices, p),
+        match (ring.count as usize).div_ceil(LANES) {
+            ..=1 => self.square_of::<LANES>(ring, vertices, p),
+            2 => self.square_of::<TWICE>(ring, vertices, p),
             _ => self.square_of::<ROOM>(ring, vertices, p),
         }
     }
