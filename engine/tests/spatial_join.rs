@@ -26,6 +26,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::StreamExt;
 use geoflow_engine::geometry::GeometryType;
 use geoflow_engine::join::{JoinPredicate, SharedBuilds, SpatialJoinExec, SpatialOn};
 use geoflow_engine::options::{Approximation, GeoflowOptions};
@@ -224,7 +225,7 @@ fn geometries(values: Vec<Vec<u8>>) -> Arc<dyn ExecutionPlan> {
     MemorySourceConfig::try_new_exec(&[vec![batch]], schema, None).unwrap()
 }
 
-/// What a run leaves for the next keeps its memory reserved, until somebody else asks for it.
+/// What a run leaves for the next keeps its memory reserved, until somebody else asks for it while no run uses it.
 #[tokio::test]
 async fn a_build_side_that_is_kept_makes_room() {
     const LIMIT: usize = 1 << 20;
@@ -233,7 +234,7 @@ async fn a_build_side_that_is_kept_makes_room() {
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::clone(&pool));
     let config = SessionConfig::new().with_option_extension(GeoflowOptions::default());
     let context = SessionContext::new_with_config_rt(config, runtime.build_arc().unwrap());
-    let run = async |squares: Arc<dyn ExecutionPlan>| {
+    let joined = |squares: Arc<dyn ExecutionPlan>| {
         let on = SpatialOn::new(
             JoinPredicate::Relation(SpatialPredicate::Intersects),
             Arc::new(Column::new("geometry", 0)),
@@ -252,7 +253,10 @@ async fn a_build_side_that_is_kept_makes_room() {
         let join = join
             .unwrap()
             .with_shared_build(&builds, "squares".into(), 0);
-        let batches = collect(Arc::new(join.unwrap()), context.task_ctx()).await;
+        Arc::new(join.unwrap())
+    };
+    let run = async |squares: Arc<dyn ExecutionPlan>| {
+        let batches = collect(joined(squares), context.task_ctx()).await;
         let batches = batches.unwrap();
         batches.iter().map(|batch| batch.num_rows()).sum::<usize>()
     };
@@ -264,6 +268,11 @@ async fn a_build_side_that_is_kept_makes_room() {
     assert_eq!((builds.len(), pool.reserved()), (1, kept));
 
     let other = MemoryConsumer::new("other").register(&pool);
+    let mut rows = joined(squares(1)).execute(0, context.task_ctx()).unwrap();
+    rows.next().await.unwrap().unwrap();
+    other.try_grow(LIMIT).unwrap_err();
+    assert_eq!(builds.len(), 1, "to let go of it would have made no room");
+    drop(rows);
     other.try_grow(LIMIT).unwrap();
     assert_eq!((builds.len(), pool.reserved()), (0, LIMIT));
     other.free();

@@ -126,6 +126,13 @@ impl BuildSide {
         }
     }
 
+    /// Whether another run has it, by [`for_run`](Self::for_run).
+    pub(super) fn is_used(&self) -> bool {
+        self.indexes
+            .iter()
+            .any(|index| Arc::strong_count(index) > 1)
+    }
+
     /// Whether no row can satisfy the predicate.
     pub(super) fn is_hopeless(&self) -> bool {
         self.indexes.iter().all(|index| index.is_hopeless())

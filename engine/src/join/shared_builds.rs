@@ -4,7 +4,7 @@
 //!  run 0 ── nothing there ──> collected, indexed ── kept under its key ─┐
 //!  run 1 ── there ──> probed, with visits and counts of its own  <──────┤
 //!  run 2 ── while run 0 collects: waits for it                         <┘
-//!                     somebody finds no memory ──> all are let go ──> asks again
+//!                     somebody finds no memory ──> those that no run uses are let go ──> asks again
 //! ```
 //!
 //! Whoever gives out the keys says that build sides of one key hold the same rows.
@@ -58,12 +58,23 @@ impl SharedBuilds {
         self.0.kept.lock().is_empty()
     }
 
-    /// A pool that lets go of all of them before it says that there is no memory.
+    /// A pool that lets go of those that no run uses before it says that there is no memory. To let go of the others would
+    /// give no memory back, and have the next run make them again.
     pub fn guard(&self, pool: Arc<dyn MemoryPool>) -> Arc<dyn MemoryPool> {
         Arc::new(Yielding {
             pool,
             builds: self.clone(),
         })
+    }
+
+    /// Lets go of those that no run uses; whether there were any.
+    fn keep_used(&self) -> bool {
+        let gone: Vec<_> = {
+            let mut kept = self.0.kept.lock();
+            let unused = |build: &Arc<BuildSide>| Arc::strong_count(build) == 1 && !build.is_used();
+            kept.extract_if(|_, build| unused(build)).collect()
+        };
+        !gone.is_empty()
     }
 
     pub(super) fn get(&self, key: &str) -> Option<Arc<BuildSide>> {
@@ -135,10 +146,7 @@ impl MemoryPool for Yielding {
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         match self.pool.try_grow(reservation, additional) {
-            Err(_) if !self.builds.is_empty() => {
-                self.builds.keep(&[]);
-                self.pool.try_grow(reservation, additional)
-            }
+            Err(_) if self.builds.keep_used() => self.pool.try_grow(reservation, additional),
             done => done,
         }
     }
