@@ -35,12 +35,6 @@ const FEWEST: usize = 1;
 /// closer together are the rows of a tile.
 const NEAREST_MORSEL: usize = 1 << 20;
 
-/// How many pairs of nearest rows are put in order at most: 96 MiB of them.
-const ORDERED_PAIRS: usize = 1 << 23;
-
-/// No row of the build side.
-const NO_ROW: u32 = u32::MAX;
-
 /// What does not change from batch to batch.
 #[derive(Clone)]
 pub(super) struct Probing {
@@ -168,7 +162,6 @@ impl Probing {
             distances,
             path,
             next: 0,
-            is_searched: false,
             is_joined_by_chunk: !matches!(self.on.predicate, JoinPredicate::Nearest { .. }),
         })
     }
@@ -352,8 +345,8 @@ impl Probing {
 
     /// Finds the nearest build rows of the next tiles. `false` when the batch is used up.
     ///
-    /// The pairs of a batch come in the order of its rows, not of tiles, as long as there is room for all of them:
-    /// what comes after reads and groups neighbours in the file at less cost.
+    /// Pairs come in the order of tiles, those of a row together: to put 60 MB of them back into the order of rows costs more
+    /// than what comes after would save.
     fn find_nearest(
         &self,
         rows: &mut Search,
@@ -363,51 +356,13 @@ impl Probing {
         pairs: &mut Pairs,
     ) -> Result<bool> {
         let k = k.min(build.batch.num_rows());
-        let row_count = rows.geometry.len();
-        if k == 0 || row_count.saturating_mul(k) > ORDERED_PAIRS {
-            while pairs.len() < CHUNK {
-                let put = |row, distance, other| pairs.push_at(other, row, distance);
-                if !self.search_tile(rows, k, build, &mut scratch.nearest, put)? {
-                    return Ok(false);
-                }
-            }
-            return Ok(true);
-        }
-        let Scratch {
-            nearest,
-            found,
-            apart,
-            ..
-        } = scratch;
-        if !rows.is_searched {
-            found.clear();
-            found.resize(row_count * k, NO_ROW);
-            apart.resize(row_count * k, f64::NAN);
-            loop {
-                let (mut of, mut rank) = (NO_ROW, 0);
-                let put = |row, distance, other| {
-                    rank = if of == row { rank + 1 } else { 0 };
-                    of = row;
-                    let at = row as usize * k + rank;
-                    (found[at], apart[at]) = (other, distance);
-                };
-                if !self.search_tile(rows, k, build, nearest, put)? {
-                    break;
-                }
-            }
-            rows.is_searched = true;
-            rows.next = 0;
-        }
-        let end = row_count.min(rows.next + CHUNK / k + 1);
-        for row in rows.next..end {
-            let of = row * k..(row + 1) * k;
-            let found = found[of.clone()].iter().zip(&apart[of]);
-            for (other, distance) in found.take_while(|(other, _)| **other != NO_ROW) {
-                pairs.push_at(*other, row as u32, *distance);
+        while pairs.len() < CHUNK {
+            let put = |row, distance, other| pairs.push_at(other, row, distance);
+            if !self.search_tile(rows, k, build, &mut scratch.nearest, put)? {
+                return Ok(false);
             }
         }
-        rows.next = end;
-        Ok(end < row_count)
+        Ok(true)
     }
 
     /// Finds the nearest build rows of the next tile: `put` is told the row, a distance and the build row, all of one
@@ -689,8 +644,6 @@ pub(super) struct Search {
     path: Path,
     /// The next row, or place in the order.
     next: usize,
-    /// The nearest rows have been found, and are in the scratch.
-    is_searched: bool,
     /// Candidates are found and decided chunk by chunk.
     is_joined_by_chunk: bool,
 }
@@ -797,9 +750,6 @@ impl Pairs {
 pub(super) struct Scratch {
     stack: Vec<(u32, u32)>,
     nearest: NearestSearch,
-    /// The nearest build rows and their distances, as many places for each probe row as neighbours are asked for.
-    found: Vec<u32>,
-    apart: Vec<f64>,
     candidates: Pairs,
     hits: Vec<u32>,
     distances: Vec<f64>,
