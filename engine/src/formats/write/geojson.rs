@@ -11,7 +11,7 @@ use arrow::datatypes::{Field, Fields, SchemaRef};
 use arrow::json::writer::{EncoderOptions, make_encoder};
 
 use super::format::{arrow_failed, stream_failed};
-use super::json_text::{JsonColumns, encoder_options, geojson_text};
+use super::json_text::{JsonColumns, encoder_options};
 use super::{GeometryColumn, RowWriter, find_geometries, not_lon_lat};
 use crate::{Error, Result};
 
@@ -89,11 +89,7 @@ impl<W: Write> GeoJsonWriter<W> {
 
 impl<W: Write + Send> RowWriter for GeoJsonWriter<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let column = batch.column(self.geometry.index);
-        self.geometry.refuse_measures(column, "GeoJSON")?;
-        let geometries = self
-            .geometry
-            .texts(batch.column(self.geometry.index), geojson_text)?;
+        let geometries = self.geometry.geojson(batch.column(self.geometry.index))?;
         let properties = batch.project(&self.others).map_err(|e| arrow_failed(&e))?;
         let properties = self.properties.convert(&properties)?;
         let fields: Fields = properties.schema().fields().clone();

@@ -1,10 +1,12 @@
 //! The geometry columns of rows to be written, and their values as WKB.
 
+use std::fmt;
+
 use arrow::array::{ArrayRef, RecordBatch, StringArray, StringBuilder};
 use arrow::datatypes::Schema;
 
 use crate::geometry::wkb::{WkbCursor, WkbError};
-use crate::geometry::{GeometryArray, GeometryType};
+use crate::geometry::{GeometryArray, GeometryType, RingOrder, wkb_to_geojson};
 use crate::geoparquet::geometry_columns;
 use crate::{Error, Result};
 
@@ -87,36 +89,30 @@ fn quoted(name: &str) -> String {
 }
 
 impl GeometryColumn {
-    /// Refuses geometries with M in a format that has no place for it.
+    /// The values of this column as GeoJSON, their rings turned as RFC 7946 asks; it has no place for M.
     ///
     /// # Errors
-    /// [`Error::Data`] that names the row of the first.
-    pub(super) fn refuse_measures(&self, array: &ArrayRef, format: &str) -> Result<()> {
-        let values = GeometryArray::try_new(array, &self.ty)
-            .and_then(|values| values.to_wkb())
-            .map_err(|e| e.in_column(&self.name))?;
-        let measured = (0..values.len()).find(|row| {
-            let header = values.wkb(*row).map(|wkb| WkbCursor::new(wkb).header());
-            matches!(header, Some(Ok(header)) if header.has_m)
-        });
+    /// [`Error::Data`] that names the row of a value that has M, or is malformed.
+    pub(super) fn geojson(&mut self, array: &ArrayRef) -> Result<StringArray> {
         let name = quoted(&self.name);
-        match measured {
-            None => Ok(()),
-            Some(row) => Err(self.invalid(
-                row,
-                &format!("it has M, which {format} cannot hold. ST_Force2D({name}) or ST_Force3D({name}) leaves it out"),
-            )),
-        }
+        self.texts(array, |wkb, out| {
+            if matches!(WkbCursor::new(wkb).header(), Ok(header) if header.has_m) {
+                return Err(format!(
+                    "it has M, which GeoJSON cannot hold. ST_Force2D({name}) or ST_Force3D({name}) leaves it out"
+                ));
+            }
+            wkb_to_geojson(wkb, RingOrder::RightHand, out).map_err(|e| e.to_string())
+        })
     }
 
     /// The values of this column as text, one by one from their WKB.
     ///
     /// # Errors
     /// [`Error::Data`] that names the row of a value that is malformed.
-    pub fn texts(
+    pub fn texts<E: fmt::Display>(
         &mut self,
         array: &ArrayRef,
-        mut write: impl FnMut(&[u8], &mut String) -> Result<(), WkbError>,
+        mut write: impl FnMut(&[u8], &mut String) -> Result<(), E>,
     ) -> Result<StringArray> {
         let values = GeometryArray::try_new(array, &self.ty)
             .and_then(|values| values.to_wkb())

@@ -18,8 +18,6 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::format::arrow_failed;
 use super::{GeometryColumn, find_geometries};
-use crate::geometry::wkb::WkbError;
-use crate::geometry::{RingOrder, wkb_to_geojson};
 use crate::{Error, Result};
 
 /// Marks a text column that is JSON already.
@@ -80,8 +78,7 @@ impl JsonColumns {
         let mut columns = batch.columns().to_vec();
         for geometry in &mut self.geometries {
             let index = geometry.index;
-            geometry.refuse_measures(&columns[index], "GeoJSON")?;
-            columns[index] = Arc::new(geometry.texts(&columns[index], geojson_text)?);
+            columns[index] = Arc::new(geometry.geojson(&columns[index])?);
         }
         for index in &self.as_text {
             columns[*index] = Arc::new(display_text(&columns[*index])?);
@@ -128,11 +125,6 @@ pub fn display_text(array: &ArrayRef) -> Result<StringArray> {
 fn is_encodable(field: &FieldRef) -> bool {
     let empty = new_empty_array(field.data_type());
     make_encoder(field, empty.as_ref(), &EncoderOptions::default()).is_ok()
-}
-
-/// A GeoJSON geometry object, its rings turned as RFC 7946 asks.
-pub(super) fn geojson_text(wkb: &[u8], out: &mut String) -> Result<(), WkbError> {
-    wkb_to_geojson(wkb, RingOrder::RightHand, out)
 }
 
 /// Passes text that is JSON already as it is.
