@@ -153,17 +153,20 @@ fn present<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Value>, D::E
     Value::deserialize(d).map(Some)
 }
 
+/// The text of the `geo` key of a file.
+pub(super) fn geo_text(footer: &ParquetMetaData) -> Option<&str> {
+    let pairs = footer.file_metadata().key_value_metadata()?;
+    let pair = pairs.iter().find(|pair| pair.key == GEO_KEY)?;
+    pair.value.as_deref()
+}
+
 impl GeoMetadata {
     /// Reads the `geo` key of a footer; `None` for a Parquet file without one.
     ///
     /// # Errors
     /// As [`GeoMetadata::parse`].
     pub fn from_footer(footer: &ParquetMetaData, file: &str) -> Result<Option<Self>> {
-        footer
-            .file_metadata()
-            .key_value_metadata()
-            .and_then(|pairs| pairs.iter().find(|pair| pair.key == GEO_KEY))
-            .and_then(|pair| pair.value.as_deref())
+        geo_text(footer)
             .map(|text| Self::parse(text, file))
             .transpose()
     }

@@ -63,7 +63,7 @@ pub use location::display_location;
 pub use metadata::{ColumnEncoding, Covering, Edges, GEO_KEY, GeoColumn, GeoMetadata};
 pub(crate) use output_options::take_option;
 pub use output_options::{Existing, OUTPUT_OPTIONS, OutputOptions};
-pub use output_path::FileNames;
+pub use output_path::{FileNames, HIVE_NULL};
 pub use part_index::PartIndex;
 pub use prune_filter::BoundsFilter;
 pub use prune_scan::{prune_by_predicate, prune_scan, waits_for_bounds};

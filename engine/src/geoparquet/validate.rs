@@ -19,7 +19,10 @@ use parquet::basic::{LogicalType, Repetition};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::schema::types::SchemaDescriptor;
 
+use serde_json::Value;
+
 use super::info::{FileInfo, Pruning, read_info};
+use super::metadata::geo_text;
 use super::native_types::boxes;
 use super::validate_rules::{broken_form, is_ewkb, is_oriented};
 use super::write_column::kind_name;
@@ -85,9 +88,14 @@ pub async fn validate(
             .error("there are no GeoParquet metadata (key \"geo\"): geoflow convert writes them");
         return Ok(findings.0);
     };
+    let text = geo_text(&footer).unwrap_or_default();
+    let described: Value = serde_json::from_str(text).unwrap_or_default();
     for (name, column) in &geo.columns {
-        for broken in broken_form(&footer, name) {
-            findings.error(broken);
+        // Parquet's own types need no description.
+        if let Some(described) = described.get("columns").and_then(|all| all.get(name)) {
+            for broken in broken_form(name, described) {
+                findings.error(broken);
+            }
         }
         check_column(&footer, &geo.version, name, column, &mut findings);
     }

@@ -1,27 +1,12 @@
 //! Rules of the standard that readers need not know: geoflow reads the files that break them.
 
-use parquet::file::metadata::ParquetMetaData;
 use serde_json::Value;
 
 use crate::geometry::wkb::{WkbCursor, WkbError, WkbHeader, WkbKind};
 use crate::overlay::is_counterclockwise;
 
-/// What a geometry column's metadata break by their mere form.
-pub(super) fn broken_form(footer: &ParquetMetaData, column: &str) -> Vec<String> {
-    let pairs = footer.file_metadata().key_value_metadata();
-    let text = pairs
-        .into_iter()
-        .flatten()
-        .find(|pair| pair.key == "geo")
-        .and_then(|pair| pair.value.as_deref());
-    let geo = text.and_then(|text| serde_json::from_str::<Value>(text).ok());
-    let Some(described) = geo
-        .as_ref()
-        .and_then(|geo| geo.get("columns"))
-        .and_then(|columns| columns.get(column))
-    else {
-        return vec![];
-    };
+/// What the metadata of a geometry column break by their mere form; `described` is what the `geo` key says of it.
+pub(super) fn broken_form(column: &str, described: &Value) -> Vec<String> {
     let mut broken = vec![];
     if described.get("geometry_types").is_none() {
         broken.push(format!(
