@@ -41,7 +41,7 @@ impl ClusteredAggregateExec {
     ///
     /// # Errors
     /// When DataFusion cannot plan it.
-    pub fn try_new(aggregate: &Arc<AggregateExec>) -> Result<Option<Self>> {
+    pub fn try_new(aggregate: &AggregateExec) -> Result<Option<Self>> {
         let groups = aggregate.group_expr();
         let plain = *aggregate.mode() == AggregateMode::Partial
             && *aggregate.input_order_mode() == InputOrderMode::Linear
@@ -67,7 +67,7 @@ impl ClusteredAggregateExec {
         let clustered = *by_clusters.input_order_mode() == InputOrderMode::Sorted
             && by_clusters.schema() == aggregate.schema();
         Ok(clustered.then(|| Self {
-            aggregate: Arc::clone(aggregate),
+            aggregate: Arc::new(aggregate.clone()),
             by_clusters,
         }))
     }
@@ -116,7 +116,7 @@ impl ExecutionPlan for ClusteredAggregateExec {
         let Some(planned) = aggregate.downcast_ref::<AggregateExec>() else {
             return Ok(aggregate);
         };
-        Ok(match Self::try_new(&Arc::new(planned.clone()))? {
+        Ok(match Self::try_new(planned)? {
             Some(clustered) => Arc::new(clustered),
             None => aggregate,
         })
@@ -165,11 +165,9 @@ impl Through for AsIfSorted {
     }
 
     fn properties(&self, input: &Arc<PlanProperties>) -> Arc<PlanProperties> {
-        let mut properties = PlanProperties::clone(input);
-        let mut known = properties.eq_properties.clone();
+        let mut known = input.eq_properties.clone();
         known.add_ordering(self.0.clone());
-        properties.set_eq_properties(known);
-        Arc::new(properties)
+        Arc::new(PlanProperties::clone(input).with_eq_properties(known))
     }
 }
 
@@ -205,9 +203,8 @@ mod tests {
     fn clustered(plan: Arc<dyn ExecutionPlan>) -> (Arc<dyn ExecutionPlan>, usize) {
         let mut made = 0;
         let plan = plan.transform_up(|node| {
-            let aggregate = node.downcast_ref::<AggregateExec>().cloned();
-            let new = match aggregate {
-                Some(aggregate) => ClusteredAggregateExec::try_new(&Arc::new(aggregate))?,
+            let new = match node.downcast_ref::<AggregateExec>() {
+                Some(aggregate) => ClusteredAggregateExec::try_new(aggregate)?,
                 None => None,
             };
             made += usize::from(new.is_some());

@@ -38,7 +38,7 @@ impl PhysicalOptimizerRule for ClusteredAggregateRule {
             if !has_group_a_row(aggregate)? {
                 return Ok(Transformed::no(node));
             }
-            let clustered = ClusteredAggregateExec::try_new(&Arc::new(aggregate.clone()))?;
+            let clustered = ClusteredAggregateExec::try_new(aggregate)?;
             Ok(match clustered {
                 Some(clustered) => Transformed::yes(Arc::new(clustered)),
                 None => Transformed::no(node),
