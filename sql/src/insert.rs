@@ -1,6 +1,6 @@
 //! `INSERT` into files with coverings: a box beside each geometry, which the writer makes and nobody gives.
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::Schema;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -8,7 +8,7 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::planner::object_name_to_table_reference;
 use datafusion::sql::sqlparser::ast;
 use geoflow_engine::Error;
-use geoflow_engine::geometry::GeometryType;
+use geoflow_engine::geoparquet::covering_columns;
 
 /// Plans a statement; it is not analyzed yet. An `INSERT` that names no columns, and does not give those of coverings, is
 /// planned as if it named all others.
@@ -85,13 +85,11 @@ fn insert(statement: &Statement) -> Option<&ast::Insert> {
 
 /// The same `INSERT`, with the names of all columns but those of coverings.
 fn without_coverings(statement: &Statement, schema: &Schema) -> Option<Statement> {
-    let is_geometry = |field: &Field| matches!(GeometryType::from_field(field), Ok(Some(_)));
-    if !schema.fields().iter().any(|field| is_geometry(field)) {
-        return None;
-    }
-    let given = schema.fields().iter().filter(|field| !is_box(field));
+    let coverings = covering_columns(schema).ok()?;
+    let given = schema.fields().iter().enumerate();
     let names: Vec<ast::ObjectName> = given
-        .map(|field| ast::Ident::with_quote('"', field.name()).into())
+        .filter(|(i, _)| !coverings.contains(i))
+        .map(|(_, field)| ast::Ident::with_quote('"', field.name()).into())
         .collect();
     if names.len() == schema.fields().len() {
         return None;
@@ -103,14 +101,4 @@ fn without_coverings(statement: &Statement, schema: &Schema) -> Option<Statement
         insert.columns = names;
     }
     Some(statement)
-}
-
-/// Whether a column may be a covering, as GeoParquet has it.
-fn is_box(field: &Field) -> bool {
-    let DataType::Struct(sides) = field.data_type() else {
-        return false;
-    };
-    let has = |name: &str| sides.iter().any(|side| side.name() == name);
-    ["xmin", "ymin", "xmax", "ymax"].into_iter().all(has)
-        && sides.iter().all(|side| side.data_type().is_floating())
 }
