@@ -209,10 +209,6 @@ fn as_geojson(call: &Call<'_>) -> Result<ArrayRef> {
     let mut bytes = vec![];
     call.texts(|row, out| {
         let whole = tree(geometry, row)?;
-        bytes.clear();
-        with_decimals(call, row, decimals(row), whole.clone())?.write(&mut bytes);
-        let start = out.len();
-        wkb_to_geojson(&bytes, RingOrder::AsStored, out).map_err(|e| geometry.invalid(row, e))?;
         let options = options.as_ref().map_or(0, |options| options(row));
         if !(0..16).contains(&options) {
             return Err(call.invalid(
@@ -221,8 +217,12 @@ fn as_geojson(call: &Call<'_>) -> Result<ArrayRef> {
             ));
         }
         // No number has more.
-        let decimals = usize::try_from(decimals(row)).unwrap_or(0).min(20);
-        let members = members(&whole, options, code, decimals);
+        let digits = usize::try_from(decimals(row)).unwrap_or(0).min(20);
+        let members = members(&whole, options, code, digits);
+        bytes.clear();
+        with_decimals(call, row, decimals(row), whole)?.write(&mut bytes);
+        let start = out.len();
+        wkb_to_geojson(&bytes, RingOrder::AsStored, out).map_err(|e| geometry.invalid(row, e))?;
         // Behind the type.
         if let Some(at) = out[start..].find(',') {
             out.insert_str(start + at + 1, &members);
