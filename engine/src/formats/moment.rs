@@ -3,6 +3,7 @@
 use arrow::array::timezone::Tz;
 use arrow::compute::kernels::cast_utils::{Parser, string_to_datetime};
 use arrow::datatypes::Date32Type;
+use chrono::NaiveDate;
 
 /// What a text says, where it is a day or a time as RFC 3339 writes them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -89,24 +90,8 @@ pub(super) fn plain_millis(text: &str) -> Option<i64> {
     else {
         return None;
     };
-    let digit = |byte: &u8| byte.is_ascii_digit().then(|| i64::from(byte - b'0'));
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0'));
     let two = |tens: &u8, ones: &u8| Some(digit(tens)? * 10 + digit(ones)?);
-    let (year, month, day) = (
-        two(y0, y1)? * 100 + two(y2, y3)?,
-        two(m0, m1)?,
-        two(d0, d1)?,
-    );
-    let (hour, minute, second) = (two(h0, h1)?, two(n0, n1)?, two(s0, s1)?);
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let last = match month {
-        2 => 28 + i64::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
-    if !(1..=last).contains(&day) || hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
     let millis = match fraction {
         [] => 0,
         [b'.', a] => digit(a)? * 100,
@@ -114,13 +99,10 @@ pub(super) fn plain_millis(text: &str) -> Option<i64> {
         [b'.', a, b, c] => two(a, b)? * 10 + digit(c)?,
         _ => return None,
     };
-    // Years begin in March, so that the leap day is the last: http://howardhinnant.github.io/date_algorithms.html
-    let year = year - i64::from(month <= 2);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days =
-        year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year
-            - 719_468;
-    Some(((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + millis)
+    let year = (two(y0, y1)? * 100 + two(y2, y3)?).cast_signed();
+    let day = NaiveDate::from_ymd_opt(year, two(m0, m1)?, two(d0, d1)?)?;
+    let moment = day.and_hms_milli_opt(two(h0, h1)?, two(n0, n1)?, two(s0, s1)?, millis)?;
+    Some(moment.and_utc().timestamp_millis())
 }
 
 #[cfg(test)]
