@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use object_store::path::Path;
 
 /// What stands for NULL in the name of a folder, as in Hive.
-const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
+pub const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// A folder `column=value` under `base`. Of values all but letters, digits and `_-.` is percent-encoded as UTF-8,
 /// so that no value can name a place elsewhere.
@@ -19,9 +19,9 @@ pub(super) fn partition_folder(base: &Path, pairs: &[(String, Option<String>)]) 
         path.push_str(&encoded_name(column));
         path.push('=');
         match value.as_deref() {
-            None => path.push_str(NULL),
+            None => path.push_str(HIVE_NULL),
             // Texts that readers (DuckDB those of four letters) take for NULL as they stand, but not encoded.
-            Some(value) if value == NULL || value.eq_ignore_ascii_case("null") => {
+            Some(value) if value == HIVE_NULL || value.eq_ignore_ascii_case("null") => {
                 let (first, rest) = value.split_at(1);
                 path.push_str(&format!("%{:02X}{rest}", first.as_bytes()[0]));
             }
@@ -99,9 +99,12 @@ mod tests {
         );
         assert_eq!(folder(Some("a=b c%\\\n")), "out/k=a%3Db%20c%25%5C%0A");
         assert_eq!(folder(Some("Åland")), "out/k=%C3%85land");
-        assert_eq!(folder(None), format!("out/k={NULL}"));
+        assert_eq!(folder(None), format!("out/k={HIVE_NULL}"));
         assert_eq!(folder(Some("")), "out/k=");
-        assert_eq!(folder(Some(NULL)), format!("out/k=%5F{}", &NULL[1..]));
+        assert_eq!(
+            folder(Some(HIVE_NULL)),
+            format!("out/k=%5F{}", &HIVE_NULL[1..])
+        );
         assert_eq!(folder(Some("null")), "out/k=%6Eull");
     }
 

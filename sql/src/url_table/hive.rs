@@ -3,9 +3,10 @@
 use arrow::datatypes::DataType;
 use datafusion::datasource::listing::ListingTableUrl;
 use geoflow_engine::Error;
+use geoflow_engine::geoparquet::HIVE_NULL;
 use object_store::ObjectMeta;
 
-use super::with_nulls::{NULL, is_null};
+use super::with_nulls::is_null;
 
 /// The partition columns of the files below `root`, from the outermost folder inwards. A column is
 /// `Int64` when every value is a whole number or missing, else text.
@@ -63,7 +64,7 @@ pub(super) fn partition_columns(
 /// A number as it would be printed, or NULL: `007` is a text.
 fn may_be_integer(value: &str) -> bool {
     let number = || value.parse::<i64>();
-    value == NULL || number().is_ok_and(|number| number.to_string() == value)
+    value == HIVE_NULL || number().is_ok_and(|number| number.to_string() == value)
 }
 
 /// Whether a folder on the way from `root` to the file stands for NULL.

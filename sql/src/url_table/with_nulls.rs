@@ -17,16 +17,14 @@ use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
+use geoflow_engine::geoparquet::HIVE_NULL;
 use object_store::ObjectMeta;
-
-/// What stands for NULL in the name of a folder, as in Hive.
-pub(super) const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// Whether the folder `segment` says that its column is missing.
 pub(super) fn is_null(segment: &str) -> bool {
     segment
         .split_once('=')
-        .is_some_and(|(_, value)| value == NULL)
+        .is_some_and(|(_, value)| value == HIVE_NULL)
 }
 
 /// The files of such a table. DataFusion's own table takes the name that stands for NULL for a text, and for no number.
