@@ -28,6 +28,9 @@ const MOST_RECTANGLES: usize = 500;
 /// Rows that are worth a thread of their own.
 const LEAST_OF_A_PART: i128 = 20_000;
 
+/// Bytes of a file whose rows are, however few.
+const LEAST_BYTES_OF_A_PART: u64 = 4 << 20;
+
 /// A GeoPackage that is open for reading.
 #[derive(Debug)]
 pub struct GeoPackage {
@@ -336,7 +339,7 @@ impl FeatureSource for GeoPackageLayer {
         let Some((first, last)) = ends.map_err(|e| explain(&self.path, &e))? else {
             return Ok(vec![]);
         };
-        let ranges = ranges(first, last, most);
+        let ranges = ranges(first, last, self.bytes, most);
         let count = ranges.len() as u64;
         let part = |range| -> Arc<dyn FeatureSource> {
             Arc::new(Self {
@@ -503,11 +506,12 @@ fn ends(connection: &Connection, table: &str, key: &str) -> rusqlite::Result<Opt
     })
 }
 
-/// Cuts numbers from `first` to `last` into ranges of equal length; none where one is enough.
-fn ranges(first: i64, last: i64, most: usize) -> Vec<(i64, i64)> {
+/// Cuts numbers from `first` to `last` into ranges of equal length; none where one is enough. `bytes`: of all of them.
+fn ranges(first: i64, last: i64, bytes: Option<u64>, most: usize) -> Vec<(i64, i64)> {
     let (first, last) = (i128::from(first), i128::from(last));
     let numbers = last - first + 1;
-    let count = (numbers / LEAST_OF_A_PART).min(most as i128);
+    let by_bytes = i128::from(bytes.unwrap_or(0) / LEAST_BYTES_OF_A_PART).min(numbers);
+    let count = (numbers / LEAST_OF_A_PART).max(by_bytes).min(most as i128);
     if count < 2 {
         return vec![];
     }
@@ -599,10 +603,13 @@ mod tests {
 
     #[test]
     fn rows_are_cut_by_their_numbers() {
-        assert!(ranges(1, 30_000, 8).is_empty());
-        assert_eq!(ranges(1, 100_000, 2), [(1, 50_000), (50_001, 100_000)]);
-        assert_eq!(ranges(-5, 59_994, 8).len(), 3);
-        let all = ranges(i64::MIN, i64::MAX, 3);
+        assert!(ranges(1, 30_000, None, 8).is_empty());
+        assert_eq!(
+            ranges(1, 100_000, None, 2),
+            [(1, 50_000), (50_001, 100_000)]
+        );
+        assert_eq!(ranges(-5, 59_994, None, 8).len(), 3);
+        let all = ranges(i64::MIN, i64::MAX, None, 3);
         assert_eq!((all[0].0, all[2].1), (i64::MIN, i64::MAX));
         assert!(all.windows(2).all(|w| w[0].1 + 1 == w[1].0));
     }
