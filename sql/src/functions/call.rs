@@ -22,6 +22,10 @@ use super::args::{Arg, GeometryArg, read_text};
 use super::definition::{Evaluate, Function, Kind};
 use super::planning;
 
+/// Bytes of results that are allocated at once. Blocks that double, as a builder's do by itself, are half empty at the
+/// end, and a join may hold them for long.
+const BLOCK: u32 = 64 << 10;
+
 /// One call over one batch.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
@@ -339,7 +343,7 @@ impl<'a> Call<'a> {
         &self,
         mut write: impl FnMut(usize, &mut String) -> Result<(), Error>,
     ) -> Result<ArrayRef> {
-        let mut all = StringViewBuilder::with_capacity(self.rows);
+        let mut all = StringViewBuilder::with_capacity(self.rows).with_fixed_block_size(BLOCK);
         let mut buffer = String::new();
         for row in 0..self.rows {
             if self.valid.as_ref().is_some_and(|valid| valid.is_null(row)) {
@@ -359,7 +363,7 @@ impl<'a> Call<'a> {
         &self,
         mut write: impl FnMut(usize, &mut Vec<u8>) -> Result<bool, Error>,
     ) -> Result<ArrayRef> {
-        let mut all = BinaryViewBuilder::with_capacity(self.rows);
+        let mut all = BinaryViewBuilder::with_capacity(self.rows).with_fixed_block_size(BLOCK);
         let mut buffer = Vec::new();
         for row in 0..self.rows {
             if self.valid.as_ref().is_some_and(|valid| valid.is_null(row)) {
