@@ -21,6 +21,7 @@ mod scan;
 mod shapefile;
 mod source;
 mod table;
+mod views;
 pub mod write;
 
 pub use fetch::fetch;

@@ -22,6 +22,7 @@ use datafusion::physical_plan::{
 use futures::{TryStreamExt, stream};
 
 use super::source::{FeatureSource, Request, Within};
+use super::views::{viewed, viewed_schema};
 use crate::geometry::GeometryType;
 use crate::geoparquet::BoundsFilter;
 
@@ -55,7 +56,7 @@ impl FeatureScanExec {
         let Some(first) = sources.first() else {
             return internal_err!("a scan of no source");
         };
-        let schema = Arc::new(first.schema().project(&projection)?);
+        let schema = viewed_schema(&first.schema().project(&projection)?);
         // Of one file each partition reads a part; the first rows are had from the first part alone.
         let sources = match (sources.as_slice(), limit) {
             ([only], None) if partitions > 1 => match only.parts(partitions)? {
@@ -201,12 +202,11 @@ impl ExecutionPlan for FeatureScanExec {
             rows: context.session_config().batch_size(),
             filters: self.filters.clone(),
             limit: self.limit.unwrap_or(usize::MAX),
+            schema: Arc::clone(&self.schema),
             metrics: BaselineMetrics::new(&self.metrics, partition),
         };
         // Begun when it is first asked: by then a join knows where its build side lies.
-        let schema = Arc::clone(&self.schema);
-        let lazy =
-            stream::once(async move { Ok::<_, DataFusionError>(run.start(schema)) }).try_flatten();
+        let lazy = stream::once(async move { Ok::<_, DataFusionError>(run.start()) }).try_flatten();
         let schema = Arc::clone(&self.schema);
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, lazy)))
     }
@@ -248,16 +248,20 @@ struct Run {
     rows: usize,
     filters: Vec<Arc<BoundsFilter>>,
     limit: usize,
+    /// Of the batches that are sent.
+    schema: SchemaRef,
     metrics: BaselineMetrics,
 }
 
 impl Run {
     /// Begins to read, on a thread where it may wait.
-    fn start(self, schema: SchemaRef) -> SendableRecordBatchStream {
-        let mut stream = RecordBatchReceiverStream::builder(schema, AHEAD);
+    fn start(self) -> SendableRecordBatchStream {
+        let schema = Arc::clone(&self.schema);
+        let mut stream = RecordBatchReceiverStream::builder(Arc::clone(&schema), AHEAD);
         let sender = stream.tx();
         stream.spawn_blocking(move || {
-            Ok(self.read(&mut |batch| sender.blocking_send(Ok(batch)).is_ok())?)
+            let send = |batch| sender.blocking_send(viewed(batch, &schema)).is_ok();
+            Ok(self.read(&mut { send })?)
         });
         stream.build()
     }

@@ -11,6 +11,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::scan::FeatureScanExec;
 use super::source::FeatureSource;
+use super::views::viewed_schema;
 use crate::Error;
 
 /// One [`FeatureSource`] or several of one schema, as a table. Memory holds the few batches that are under
@@ -25,7 +26,7 @@ impl FeatureTable {
     /// A table of what `source` reads.
     pub fn new(source: Arc<dyn FeatureSource>) -> Self {
         Self {
-            schema: Arc::clone(source.schema()),
+            schema: viewed_schema(source.schema()),
             sources: vec![source],
         }
     }
@@ -49,7 +50,7 @@ impl FeatureTable {
             }
         }
         Ok(Self {
-            schema: Arc::clone(first.schema()),
+            schema: viewed_schema(first.schema()),
             sources,
         })
     }

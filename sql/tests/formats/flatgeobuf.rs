@@ -10,7 +10,7 @@ async fn columns_values_and_crs() {
     let sql = "SELECT name, people, share, founded, open, ST_AsText(geometry) FROM '$T/places.fgb'";
     assert_eq!(
         desk.columns("SELECT * FROM '$T/places.fgb'").await,
-        "name Utf8, people Int64, share Float64, founded Timestamp(ms, \"UTC\"), open Boolean, geometry Binary"
+        "name Utf8View, people Int64, share Float64, founded Timestamp(ms, \"UTC\"), open Boolean, geometry BinaryView"
     );
     assert_eq!(
         desk.answer(sql).await,

@@ -20,8 +20,8 @@ async fn columns_values_and_crs() {
     desk.write("a.geojson", PLACES);
     assert_eq!(
         desk.columns("SELECT * FROM '$/a.geojson'").await,
-        "id Int64, name Utf8, size Float64, when Timestamp(µs, \"UTC\"), day Date32, tags Utf8, \
-         mixed Utf8, ok Boolean, geometry Binary"
+        "id Int64, name Utf8View, size Float64, when Timestamp(µs, \"UTC\"), day Date32, tags Utf8View, \
+         mixed Utf8View, ok Boolean, geometry BinaryView"
     );
     let sql = "SELECT id, name, size, \"when\", day, tags, mixed, ok, ST_AsText(geometry) \
                FROM '$/a.geojson'";
@@ -91,7 +91,7 @@ async fn names_that_meet() {
     );
     assert_eq!(
         desk.columns("SELECT * FROM '$/a.geojson'").await,
-        "id_1 Utf8, id Int64, geometry Utf8, geometry_1 Binary"
+        "id_1 Utf8View, id Int64, geometry Utf8View, geometry_1 BinaryView"
     );
     assert_eq!(
         desk.answer("SELECT * FROM '$/a.geojson'").await,

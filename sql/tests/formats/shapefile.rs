@@ -9,7 +9,7 @@ async fn columns_values_and_crs() {
     let desk = Desk::new();
     assert_eq!(
         desk.columns("SELECT * FROM '$T/places.shp'").await,
-        "name Utf8, people Int64, share Float64, founded Date32, open Boolean, geometry Binary"
+        "name Utf8View, people Int64, share Float64, founded Date32, open Boolean, geometry BinaryView"
     );
     let sql = "SELECT name, people, share, founded, open, ST_AsText(geometry) FROM '$T/places.shp'";
     assert_eq!(
