@@ -16,7 +16,7 @@ mod oracle;
 
 use std::sync::Arc;
 
-use arrow::array::{BinaryArray, RecordBatch};
+use arrow::array::{AsArray, BinaryArray, RecordBatch};
 use arrow::datatypes::Schema;
 use datafusion::common::{JoinSide, JoinType};
 use datafusion::datasource::memory::MemorySourceConfig;
@@ -345,5 +345,40 @@ async fn a_dense_batch_is_shared_out() {
         let counted = |name: &str| metrics.sum_by_name(name).unwrap().as_usize();
         assert_eq!(counted("input_rows"), 400);
         assert_eq!(counted("shared_batches"), 1, "{join_type}");
+    }
+}
+
+/// A large geometry with many partners: a copy for each makes batches of few rows, from either side.
+#[tokio::test]
+async fn a_batch_has_few_of_large_geometries() {
+    const POINTS: i32 = 2000;
+    let corners = (0..=20_000).map(|i| f64::from(i % 20_000) / 20_000.0 * std::f64::consts::TAU);
+    let mut circle = vec![1, 3, 0, 0, 0, 1, 0, 0, 0];
+    circle.extend(20_001_u32.to_le_bytes());
+    circle.extend(corners.flat_map(|angle| {
+        let (sin, cos) = angle.sin_cos();
+        [(50.0 * cos).to_le_bytes(), (50.0 * sin).to_le_bytes()].concat()
+    }));
+    let large = circle.len();
+    let config = SessionConfig::new().with_option_extension(GeoflowOptions::default());
+    let context = SessionContext::new_with_config(config).task_ctx();
+    for build_side in [JoinSide::Left, JoinSide::Right] {
+        let on = SpatialOn::new(
+            JoinPredicate::Relation(SpatialPredicate::Contains),
+            Arc::new(Column::new("geometry", 0)),
+            Arc::new(Column::new("geometry", 0)),
+        );
+        let (left, right) = (geometries(vec![circle.clone()]), points(POINTS));
+        let join =
+            SpatialJoinExec::try_new(left, right, on, None, JoinType::Inner, build_side, None);
+        let batches = collect(Arc::new(join.unwrap()), Arc::clone(&context)).await;
+        let batches = batches.unwrap();
+        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        assert_eq!(rows, 2000, "{build_side}");
+        for batch in &batches {
+            assert!(batch.num_rows() * large <= 4 << 20, "{build_side}");
+            let circles = batch.column(0).as_binary::<i32>();
+            assert!(circles.iter().all(|c| c == Some(&circle)));
+        }
     }
 }

@@ -42,6 +42,7 @@ mod nearest;
 mod note;
 mod on;
 mod output;
+mod pieces;
 mod probe;
 mod raster;
 mod residual;

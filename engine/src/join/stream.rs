@@ -1,13 +1,12 @@
 //! The stream of one probe partition.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
-use arrow::compute::{BatchCoalescer, concat_batches};
+use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
 use datafusion::physical_plan::SendableRecordBatchStream;
@@ -18,6 +17,7 @@ use super::any_of::{AnyOf, ProbeRows};
 use super::build::BuildSide;
 use super::memory::Footprint;
 use super::output::{OutputBuilder, Rows};
+use super::pieces::Pieces;
 use super::probe::{Pairs, Scratch};
 use super::roles::Role;
 use super::sharing::{Rest, Sharing};
@@ -83,18 +83,13 @@ impl JoinStream {
     /// Starts when first polled.
     pub(super) fn into_stream(self) -> SendableRecordBatchStream {
         let schema = Arc::clone(&self.parts.schema);
-        let batch_size = self.parts.batch_size;
-        let mut coalescer = BatchCoalescer::new(Arc::clone(&schema), batch_size);
-        // Batches that are large already pass through without being copied.
-        coalescer.set_biggest_coalesce_batch_size(Some(batch_size / 2));
         // What helpers put out is counted when it is passed on.
         let baseline = (!self.is_helper).then(|| self.parts.probing.metrics.baseline.clone());
         let machine = Machine {
             scratch: Scratch::new(&self.parts.sharing),
+            pieces: Pieces::new(self.parts.output.clone(), self.parts.batch_size),
             stream: self,
-            coalescer,
             state: State::Waiting,
-            ready: VecDeque::new(),
             exhausted: false,
             began: Instant::now(),
             rest: None,
@@ -138,10 +133,9 @@ enum State {
 
 struct Machine {
     stream: JoinStream,
-    coalescer: BatchCoalescer,
+    pieces: Pieces,
     state: State,
     scratch: Scratch,
-    ready: VecDeque<RecordBatch>,
     /// The input has ended and must not be polled again.
     exhausted: bool,
     /// When the batch was taken in.
@@ -153,16 +147,13 @@ struct Machine {
 impl Machine {
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
-            if let Some(batch) = self.coalescer.next_completed_batch() {
+            if let Some(batch) = self.pieces.pop()? {
                 return Ok(Some(batch));
-            }
-            if let Some(batch) = self.ready.pop_front() {
-                self.coalescer.push_batch(batch)?;
-                continue;
             }
             self.state = match std::mem::replace(&mut self.state, State::Done) {
                 State::Waiting => {
                     let build = (&mut self.stream.build).await?;
+                    self.pieces.set_build(&build.batch);
                     let roles = self.stream.parts.probing.roles;
                     let hopeless = build.is_hopeless() && self.stream.settle.is_none();
                     if hopeless && roles.needs_build_rows() {
@@ -178,17 +169,16 @@ impl Machine {
                 State::Probing(build, rows, pairs, from) => self.probe(build, rows, pairs, from)?,
                 State::Sharing(build, mut helped) => match helped.next().await {
                     Some(batch) => {
-                        self.ready.push_back(batch?);
-                        State::Sharing(build, helped)
+                        self.state = State::Sharing(build, helped);
+                        return batch.map(Some);
                     }
                     None => State::Fetching(build),
                 },
                 State::Leftover(build, from) => self.leftover(build, from)?,
                 State::Done => {
-                    if self.coalescer.is_empty() {
+                    if !self.pieces.flush()? {
                         return Ok(None);
                     }
-                    self.coalescer.finish_buffered_batch()?;
                     State::Done
                 }
             };
@@ -252,15 +242,9 @@ impl Machine {
         let _timer = elapsed.timer();
         let roles = self.stream.parts.probing.roles;
         if from < pairs.len() {
-            let to = from + even_part(pairs.len() - from, self.stream.parts.batch_size);
-            let build_rows = UInt32Array::from(pairs.build[from..to].to_vec());
-            let probe_rows = UInt32Array::from(pairs.probe[from..to].to_vec());
-            self.ready.push_back(self.stream.parts.output.batch(
-                to - from,
-                Rows::Take(&build.batch, &build_rows),
-                Rows::Take(&rows.batch, &probe_rows),
-                pairs.distances(from..to),
-            )?);
+            let to = self
+                .pieces
+                .push_pairs(&pairs, from, &build.batch, &rows.batch)?;
             return Ok(State::Probing(build, rows, pairs, to));
         }
         let probing = &self.stream.parts.probing;
@@ -319,13 +303,8 @@ impl Machine {
                 .map(|row| rows.matched[*row as usize]);
             Arc::new(rows.map(Some).collect::<BooleanArray>()) as ArrayRef
         });
-        self.ready.push_back(self.stream.parts.output.batch(
-            selected.len(),
-            Rows::Null,
-            Rows::Take(&rows.batch, &selected),
-            mark,
-        )?);
-        Ok(())
+        let alone = Rows::Take(&rows.batch, &selected);
+        self.pieces.push(selected.len(), Rows::Null, alone, mark)
     }
 
     /// The probe side of this partition is used up.
@@ -357,22 +336,11 @@ impl Machine {
                 let marks = rows.map(|&row| Some(build.is_visited(row)));
                 Arc::new(marks.collect::<BooleanArray>()) as ArrayRef
             });
-            self.ready.push_back(self.stream.parts.output.batch(
-                selected.len(),
-                Rows::Take(&build.batch, &selected),
-                Rows::Null,
-                mark,
-            )?);
+            let alone = Rows::Take(&build.batch, &selected);
+            self.pieces.push(selected.len(), alone, Rows::Null, mark)?;
         }
         Ok(State::Leftover(build, to as u32))
     }
-}
-
-/// How many of `rows` go into the next batch, so that all batches are about equally large. A small rest
-/// would wait in the coalescer for the next batch, which would then be copied in place of being
-/// passed on, and so would all that follow.
-fn even_part(rows: usize, batch_size: usize) -> usize {
-    rows.div_ceil(rows.div_ceil(batch_size.max(1)).max(1))
 }
 
 /// The rows of `from..to` that a role puts out on their own; `None` for no rows.
@@ -390,28 +358,4 @@ pub(super) fn select(
     };
     let rows: Vec<u32> = (from..to).filter(wanted).map(|row| row as u32).collect();
     (!rows.is_empty()).then(|| UInt32Array::from(rows))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::even_part;
-
-    #[test]
-    fn parts_are_even_and_use_all_rows_up() {
-        for batch_size in [0, 1, 7, 8192] {
-            for rows in [1, 2, 7, 8, 15, 8192, 8193, 16_384, 16_390, 100_000] {
-                let mut left = rows;
-                let mut parts = vec![];
-                while left > 0 {
-                    parts.push(even_part(left, batch_size));
-                    left -= parts[parts.len() - 1];
-                }
-                let most = parts.iter().max();
-                assert!(most.is_some_and(|most| *most <= batch_size.max(1)));
-                assert!(parts.len() == rows.div_ceil(batch_size.max(1)));
-                // Above half a batch, a part passes the coalescer as it is.
-                assert!(parts.len() == 1 || parts.iter().all(|part| 2 * part >= batch_size));
-            }
-        }
-    }
 }
