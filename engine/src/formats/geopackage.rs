@@ -19,6 +19,9 @@ use crate::{Error, Result};
 /// How long another program may hold a lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What a connection keeps of the file, in KiB as SQLite has it: below zero.
+const CACHE_KB: i64 = -256;
+
 /// The part of a layer's extent up to which rows are looked up in its index.
 const MOST_BY_INDEX: f64 = 0.25;
 
@@ -526,6 +529,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let ready = |connection: Connection| {
         connection.busy_timeout(PATIENCE)?;
+        // Rows are read one after another, each page once, by as many connections as there are threads.
+        connection.pragma_update(None, "cache_size", CACHE_KB)?;
         connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
         Ok(connection)
     };

@@ -105,7 +105,12 @@ impl SpatialIndex {
             let budget = share_of_free(&self.pool, self.grid_share).min(PointGrid::MOST_BYTES);
             self.reservation.try_grow(budget).ok()?;
             let (array, threads) = (&self.array, self.threads);
-            let built = PointGrid::build(array, &entries, coverage, vertices, threads, budget);
+            let points = match expected {
+                0 => usize::MAX,
+                expected => seen.max(expected),
+            };
+            let built =
+                PointGrid::build(array, &entries, coverage, vertices, points, threads, budget);
             let grid = built.ok().flatten();
             let size = grid.as_ref().map_or(0, PointGrid::size);
             self.reservation.shrink(budget - size.min(budget));

@@ -24,6 +24,8 @@ const MOST_CELLS: usize = 1 << 22;
 const FEWEST_CELLS: usize = 1 << 12;
 /// Cells a row of the build side.
 const CELLS_PER_ROW: usize = 64;
+/// Cells at most for each point that will be looked up: finer than that, most are never looked at.
+const CELLS_PER_POINT: usize = 4;
 /// References of a cell beyond which it is crowded.
 const CROWDED: u32 = 48;
 /// Runs of cells that are kept while building, before the grid is given up as too fine.
@@ -75,7 +77,8 @@ pub(super) struct PointGrid {
 impl PointGrid {
     /// Rasterises `entries`, rows and their (expanded) rectangles, on `threads` threads. `None`
     /// where a grid would not help: coordinates too close together for its cells, or geometries
-    /// that all overlap; and where it would take more than `budget` bytes, finished or in the making.
+    /// that all overlap; and where it would take more than `budget` bytes, finished or in the making. `points`: how many
+    /// will be looked up, [`usize::MAX`] if nobody knows.
     ///
     /// # Errors
     /// Those of [`GeometryArray::geometry`].
@@ -84,6 +87,7 @@ impl PointGrid {
         entries: &[(u32, Bounds)],
         coverage: Coverage,
         vertices: usize,
+        points: usize,
         threads: usize,
         budget: usize,
     ) -> Result<Option<Self>> {
@@ -93,6 +97,7 @@ impl PointGrid {
             .fold(Bounds::EMPTY, |all, (_, b)| all.union(b));
         let wanted = (entries.len().saturating_mul(CELLS_PER_ROW))
             .max(vertices.saturating_mul(2))
+            .min(points.saturating_mul(CELLS_PER_POINT))
             .clamp(FEWEST_CELLS, MOST_CELLS)
             .min(budget / BYTES_PER_CELL);
         if wanted < FEWEST_CELLS {
@@ -307,7 +312,7 @@ mod tests {
             let entries: Vec<_> = (0..values.len())
                 .map(|row| (row as u32, array.bounds(row).unwrap()))
                 .collect();
-            let grid = PointGrid::build(&array, &entries, Coverage::Geometry, 100, threads, usize::MAX)
+            let grid = PointGrid::build(&array, &entries, Coverage::Geometry, 100, usize::MAX, threads, usize::MAX)
                 .unwrap()
                 .unwrap();
             let corners = geometries.iter().flat_map(geo::CoordsIter::coords_iter).map(|c| (c.x, c.y));
