@@ -12,10 +12,10 @@ const ANSWERS: &str = include_str!("data/proj_transform.csv");
 /// Code, longitude, latitude, x, y, and longitude and latitude from these (`testdata/scripts/peers/shifts.py`).
 const SHIFTS: &str = include_str!("data/proj_shifts.csv");
 
-/// What geoflow refuses: systems whose datum PROJ shifts by a grid, or otherwise in every part of their area, and a
-/// sphere that PROJ takes for the ellipsoid.
-const REFUSED: [u32; 13] = [
-    2163, 3003, 3004, 4230, 4267, 4277, 4314, 5514, 23030, 27700, 31256, 31467, 31468,
+/// What geoflow refuses: systems whose datum PROJ shifts otherwise in every part of their area, and a sphere that PROJ takes for
+/// the ellipsoid.
+const REFUSED: [u32; 11] = [
+    2163, 3003, 3004, 4230, 4267, 4314, 5514, 23030, 31256, 31467, 31468,
 ];
 
 /// PROJ has parameters of its own for NAD83 on Hawaii and the Aleutians; geoflow takes NAD83 for WGS 84
@@ -90,7 +90,8 @@ fn as_proj_within_a_millimetre_or_refused() {
                 true => 2.0,
                 false => 1e-3,
             };
-            let near = there < limit && (again < limit || shifted && again < 0.1);
+            // The way back from authalic latitudes is a short series, in PROJ 9.5 too.
+            let near = there < limit && (again < 2.0 * limit || shifted && again < 0.1);
             if outcome.is_err() || outcome_back.is_err() || !near {
                 wrong.push(format!(
                     "{code} at {} {}: {there} m there ({outcome:?}), {again} m back ({outcome_back:?})",
@@ -138,4 +139,57 @@ fn datums_shift_as_in_proj() {
     }
     assert!(wrong.is_empty(), "{} {}", wrong.len(), wrong.join("\n"));
     assert!(codes.len() > 1000, "{} {unknown:?}", codes.len());
+}
+
+/// What is projected as PROJ does, operation by operation. Where the C library's functions are those of the Python that wrote
+/// the answers, they are equal to the last bit; elsewhere some bits may differ.
+#[test]
+fn common_projections_round_as_in_proj() {
+    let exact = [
+        3857, 3395, 3035, 3034, 2154, 3067, 25832, 25833, 5070, 2180, 2193, 3006, 3031, 3413, 6933,
+        32635, 32733, 26918, 3978, 3979, 3338, 3577, 5041, 5042,
+    ];
+    let places = places();
+    let mut equal = 0;
+    for number in exact {
+        let code = format!("EPSG:{number}");
+        let to = Transform::try_new(&crs("EPSG:4326"), &crs(&code)).unwrap();
+        for place in &places[&number] {
+            let (mut x, mut y) = ([place.longitude], [place.latitude]);
+            to.apply(&mut x, &mut y).unwrap();
+            let apart = (x[0] - place.x).abs().max((y[0] - place.y).abs());
+            // Two units in the last place of a false northing of ten thousand kilometres.
+            assert!(
+                apart < 4e-9 || NAD83_ON_ISLANDS.contains(&code.as_str()),
+                "{code}: {apart}"
+            );
+            equal += usize::from(apart == 0.0);
+        }
+    }
+    if cfg!(all(target_os = "linux", target_env = "gnu")) {
+        assert!(equal > 100, "{equal} places are equal");
+    }
+}
+
+#[test]
+fn what_one_projection_has_on_one_ellipsoid_stays() {
+    for (from, to) in [
+        ("EPSG:4326", "EPSG:4258"),
+        ("EPSG:3067", "EPSG:25835"),
+        ("OGC:CRS84", "EPSG:4269"),
+    ] {
+        let transform = Transform::try_new(&crs(from), &crs(to)).unwrap();
+        let (mut x, mut y) = ([24.1, 0.3], [60.7, 0.1]);
+        transform.apply(&mut x, &mut y).unwrap();
+        assert_eq!((x, y), ([24.1, 0.3], [60.7, 0.1]), "{from} {to}");
+    }
+}
+
+#[test]
+fn a_shift_without_its_grid_says_how_good_it_is() {
+    let metres = |from: &str, to: &str| Transform::try_new(&crs(from), &crs(to)).unwrap().metres();
+    assert_eq!(metres("EPSG:4326", "EPSG:27700"), Some(2.0));
+    assert_eq!(metres("EPSG:27700", "EPSG:3857"), Some(2.0));
+    assert_eq!(metres("EPSG:4326", "EPSG:28992"), None);
+    assert_eq!(metres("EPSG:4326", "EPSG:3067"), None);
 }

@@ -15,13 +15,14 @@ Examples:
   geoflow sjoin houses.gpkg/detached stops.gpkg --nearest 1 --distance 500 --distance-column metres -o near.parquet
 
 Every row of OUT has the columns and the geometry of TARGET, then the columns of JOIN but for its
-geometry. TARGET is streamed; when the two layers differ in their CRS, JOIN is transformed into
-that of TARGET.";
+geometry; with --how right the geometry is that of JOIN. When the two layers differ in their CRS,
+JOIN is transformed into that of TARGET, which is that of OUT. The smaller layer is held in an
+index, the other is streamed.";
 
 /// Arguments of `geoflow sjoin`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SjoinArgs {
-    /// The layer whose rows are kept: a file, a folder, a pattern, a URL, or a layer as a.gpkg/roads
+    /// The layer that others are joined to: a file, a folder, a pattern, a URL, or a layer as a.gpkg/roads
     #[arg(value_name = "TARGET")]
     pub(crate) target: String,
 
@@ -33,7 +34,7 @@ pub(crate) struct SjoinArgs {
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: OsString,
 
-    /// Which rows of TARGET are in OUT
+    /// Which rows are in OUT
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     pub(crate) how: How,
 
@@ -45,7 +46,7 @@ pub(crate) struct SjoinArgs {
     #[arg(long, value_name = "DISTANCE")]
     pub(crate) distance: Option<f64>,
 
-    /// Join each row of TARGET with the K nearest of JOIN
+    /// Join each row of TARGET with the K nearest of JOIN (the other way round with --how right)
     #[arg(long, value_name = "K")]
     pub(crate) nearest: Option<NonZeroUsize>,
 
@@ -65,17 +66,19 @@ pub(crate) struct SjoinArgs {
     pub(crate) place: PlaceArgs,
 }
 
-/// Which rows of the target are kept.
+/// Which rows are kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum How {
     /// One for each match
     #[default]
     Inner,
-    /// One for each match, and those without a match once
+    /// One for each match, and those of TARGET without a match once
     Left,
-    /// Those with a match, once, with the columns of TARGET alone
+    /// One for each match, and those of JOIN without a match once, with the geometry of JOIN
+    Right,
+    /// Those of TARGET with a match, once, with the columns of TARGET alone
     Semi,
-    /// Those without a match, with the columns of TARGET alone
+    /// Those of TARGET without a match, with the columns of TARGET alone
     Anti,
 }
 

@@ -2,31 +2,38 @@
 
 use super::layer::Layer;
 use super::{JOIN, TARGET};
-use crate::args::{SjoinArgs, Suffixes};
+use crate::args::{How, SjoinArgs, Suffixes};
 use crate::error::{Failure, Result, nearest};
 use crate::place::quoted;
 
-/// The columns of both layers as SELECT lists them: the target's, then the other's without its geometry.
+/// The columns of both layers as SELECT lists them, with the geometry of the layer whose rows are kept alone: of the
+/// target's, or of the other's with `--how right`.
 ///
-/// A name that both have gets a suffix on either side, as in GeoPandas.
+/// A name that both have gets a suffix on either side but for the geometry, as in GeoPandas.
 pub(super) fn columns(args: &SjoinArgs, target: &Layer, join: &Layer) -> Result<Vec<String>> {
-    let of_join = of_join(args, join)?;
-    let Suffixes([left, right]) = &args.suffixes;
-    let clashes = |name: &str, others: &[&String]| others.iter().any(|other| *other == name);
-    let of_target: Vec<&String> = target.columns.iter().collect();
+    let right = args.how == How::Right;
+    let of_target = without(target, right.then_some(&target.geometry));
+    let of_join = of_join(args, join, right)?;
+    let kept_geometry = if right {
+        &join.geometry
+    } else {
+        &target.geometry
+    };
+    let Suffixes([left_suffix, right_suffix]) = &args.suffixes;
     let key = key_of_output(args);
     let mut names: Vec<String> = vec![];
     let mut list = vec![];
     let sides = [
-        (TARGET, &of_target, &of_join, left),
-        (JOIN, &of_join, &of_target, right),
+        (TARGET, &of_target, &of_join, left_suffix, !right),
+        (JOIN, &of_join, &of_target, right_suffix, right),
     ];
-    for (table, own, others, suffix) in sides {
+    for (table, own, others, suffix, is_kept) in sides {
         for name in own {
             let column = format!("{table}.{}", quoted(name, '"'));
-            let suffixed =
-                clashes(name, others) || key.is_some_and(|key| name.eq_ignore_ascii_case(key));
-            if suffixed && !suffix.is_empty() {
+            let is_geometry = is_kept && *name == kept_geometry;
+            let clashes = others.contains(name) && !is_geometry
+                || key.is_some_and(|key| name.eq_ignore_ascii_case(key));
+            if clashes && !suffix.is_empty() {
                 let new = format!("{name}_{suffix}");
                 list.push(format!("{column} AS {}", quoted(&new, '"')));
                 names.push(new);
@@ -55,12 +62,13 @@ fn key_of_output(args: &SjoinArgs) -> Option<&'static str> {
     output.ends_with(".gpkg").then_some("fid")
 }
 
-fn of_join<'a>(args: &SjoinArgs, join: &'a Layer) -> Result<Vec<&'a String>> {
-    let all: Vec<&String> = join
-        .columns
-        .iter()
-        .filter(|name| **name != join.geometry)
-        .collect();
+fn without<'a>(layer: &'a Layer, column: Option<&String>) -> Vec<&'a String> {
+    let columns = layer.columns.iter();
+    columns.filter(|name| Some(*name) != column).collect()
+}
+
+fn of_join<'a>(args: &SjoinArgs, join: &'a Layer, right: bool) -> Result<Vec<&'a String>> {
+    let all = without(join, (!right).then_some(&join.geometry));
     let Some(wanted) = &args.join_columns else {
         return Ok(all);
     };
@@ -80,5 +88,9 @@ fn of_join<'a>(args: &SjoinArgs, join: &'a Layer) -> Result<Vec<&'a String>> {
     };
     // Nothing at all, for the geometry of the target as often as it matches.
     let wanted = wanted.iter().filter(|name| !name.trim().is_empty());
-    wanted.map(find).collect()
+    let mut found: Vec<&String> = wanted.map(find).collect::<Result<_>>()?;
+    if right && !found.contains(&&join.geometry) {
+        found.push(&join.geometry);
+    }
+    Ok(found)
 }

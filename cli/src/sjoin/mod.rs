@@ -11,6 +11,8 @@ mod columns;
 mod empty;
 mod layer;
 
+use geoflow_engine::crs::Transform;
+
 use crate::allocator;
 use crate::args::{How, JoinPredicate, SjoinArgs};
 use crate::error::{Failure, Result};
@@ -83,7 +85,7 @@ fn check(args: &SjoinArgs) -> Result<()> {
         return Err(Failure::usage(format!(
             "--nearest finds pairs, and --how {how} has the rows of TARGET alone"
         ))
-        .with_hint("--how inner or left; or --how semi --distance D"));
+        .with_hint("--how inner, left or right; or --how semi --distance D"));
     }
     let pairs_only = [
         ("--distance-column", args.distance_column.is_some()),
@@ -132,44 +134,59 @@ fn align(target: &Layer, join: &Layer) -> Result<Aligned> {
         ))
         .with_hint("convert TARGET first: geoflow convert TARGET OUT --to-crs EPSG:..."));
     };
+    let mut notice = format!(
+        "note: {} is transformed from {join_crs} into {target_crs}, the CRS of {}",
+        join.name, target.name
+    );
+    // What cannot be transformed is an error when the statement is planned.
+    let transform = Transform::try_new(join_crs, target_crs).ok();
+    if let Some(metres) = transform.and_then(|transform| transform.metres()) {
+        notice.push_str(&format!(", which without a grid is good to {metres} m"));
+    }
     Ok(Aligned {
         code: Some(code),
-        notice: Some(format!(
-            "note: {} is transformed from {join_crs} into {target_crs}, the CRS of {}",
-            join.name, target.name
-        )),
+        notice: Some(notice),
     })
 }
 
 /// The statement of the join.
 fn statement(args: &SjoinArgs, target: &Layer, join: &Layer, aligned: &Aligned) -> Result<String> {
-    let [target_geometry, join_geometry] = [(TARGET, target), (JOIN, join)]
+    let geometries = [(TARGET, target), (JOIN, join)]
         .map(|(table, layer)| format!("{table}.{}", quoted(&layer.geometry, '"')));
-    let both = format!("{target_geometry}, {join_geometry}");
+    let both = geometries.join(", ");
+    let mut tables = [
+        format!("{} AS {TARGET}", quoted(&target.name, '\'')),
+        format!("{} AS {JOIN}", aligned_table(join, aligned)),
+    ];
+    let mut kept_first = geometries;
+    if args.how == How::Right {
+        tables.reverse();
+        kept_first.reverse();
+    }
+    let nearest = |k| format!("ST_KNN({}, {k})", kept_first.join(", "));
     let condition = match (args.nearest, args.distance) {
-        (Some(k), None) => format!("ST_KNN({both}, {k})"),
-        (Some(k), Some(d)) => format!("ST_KNN({both}, {k}) AND ST_DWithin({both}, {d:?})"),
+        (Some(k), None) => nearest(k),
+        (Some(k), Some(d)) => format!("{} AND ST_DWithin({both}, {d:?})", nearest(k)),
         (None, Some(d)) => format!("ST_DWithin({both}, {d:?})"),
         (None, None) => format!("{}({both})", function(args.predicate)),
     };
     let kind = match args.how {
         How::Inner => "JOIN",
-        How::Left => "LEFT JOIN",
+        How::Left | How::Right => "LEFT JOIN",
         How::Semi => "LEFT SEMI JOIN",
         How::Anti => "LEFT ANTI JOIN",
     };
     let mut list = match args.how {
-        How::Inner | How::Left => columns(args, target, join)?,
+        How::Inner | How::Left | How::Right => columns(args, target, join)?,
         How::Semi | How::Anti => vec![format!("{TARGET}.*")],
     };
     if let Some(name) = &args.distance_column {
         list.push(format!("ST_Distance({both}) AS {}", quoted(name, '"')));
     }
+    let [kept, other] = tables;
     Ok(format!(
-        "SELECT {} FROM {} AS {TARGET} {kind} {} AS {JOIN} ON {condition}",
+        "SELECT {} FROM {kept} {kind} {other} ON {condition}",
         list.join(", "),
-        quoted(&target.name, '\''),
-        aligned_table(join, aligned),
     ))
 }
 
@@ -277,6 +294,12 @@ mod tests {
              (SELECT \"name\", ST_Transform(\"geom\", 'EPSG:3067') AS \"geom\", \"k\" FROM 'b.parquet') AS \"other\" \
              ON ST_KNN(\"target\".\"geom\", \"other\".\"geom\", 2) \
              AND ST_DWithin(\"target\".\"geom\", \"other\".\"geom\", 5.0)"
+        );
+        assert_eq!(
+            sql(&["--how=right", "--nearest=1", "--join-columns=k"]).unwrap(),
+            "SELECT \"target\".\"id\", \"target\".\"name\", \"other\".\"k\", \"other\".\"geom\" \
+             FROM (SELECT \"name\", ST_Transform(\"geom\", 'EPSG:3067') AS \"geom\", \"k\" FROM 'b.parquet') AS \"other\" \
+             LEFT JOIN 'a''s.gpkg' AS \"target\" ON ST_KNN(\"other\".\"geom\", \"target\".\"geom\", 1)"
         );
         assert!(
             sql(&["--how=anti"])

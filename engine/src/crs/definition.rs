@@ -93,6 +93,20 @@ impl Definition {
         })
     }
 
+    /// Whether there is no parameter but these.
+    pub(super) fn has_only(&self, keys: &[&str]) -> bool {
+        self.parameters().all(|(name, _)| keys.contains(&name))
+    }
+
+    /// PROJ's name of the ellipsoid, if it has one.
+    pub(super) fn ellipsoid(&self) -> Option<&'static str> {
+        let Some(datum) = self.get("datum") else {
+            return self.get("ellps");
+        };
+        let named = ELLIPSOIDS.iter().find(|(name, _)| *name == datum);
+        named.map(|(_, ellipsoid)| *ellipsoid)
+    }
+
     /// Whether coordinates are degrees.
     pub(super) fn is_geographic(&self) -> bool {
         self.get("proj") == Some("longlat")

@@ -8,10 +8,13 @@ mod check;
 )]
 mod crs;
 mod definition;
+mod ellipsoid;
 mod extension;
 mod northing_first;
+mod projection;
 mod projjson;
 mod shift;
+mod side;
 mod transform;
 mod wgs84;
 mod wkt;

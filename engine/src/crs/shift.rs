@@ -8,9 +8,12 @@
 //! Heights are 0 on the way in and dropped on the way out, as PROJ does for two dimensions.
 
 use std::collections::HashMap;
+use std::f64::consts::FRAC_PI_2;
 use std::sync::LazyLock;
 
-/// Of EPSG codes, those whose way to WGS 84 needs no grid and is the same everywhere
+use super::ellipsoid::Ellipsoid;
+
+/// Of EPSG codes, those whose way to WGS 84 is the same everywhere when no grid is at hand
 /// (`testdata/scripts/peers/shifts.py`): the parameters, and the codes that have them.
 const TABLE: &str = include_str!("shifts.csv");
 
@@ -20,16 +23,16 @@ pub(super) struct Shift {
     parameters: [f64; 7],
     /// Whether the parameters lead from WGS 84 to the datum.
     inverse: bool,
-}
-
-/// An ellipsoid of two axes in metres.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ellipsoid {
-    pub(super) major: f64,
-    pub(super) minor: f64,
+    /// To how many metres it is good, where a grid would do better.
+    pub(super) metres: Option<f64>,
 }
 
 impl Shift {
+    /// Whether it moves anything.
+    pub(super) fn is_none(&self) -> bool {
+        self.parameters.iter().all(|v| *v == 0.0)
+    }
+
     /// The shift of an EPSG code, if there is one.
     pub(super) fn of(code: u16) -> Option<Self> {
         static SHIFTS: LazyLock<HashMap<u16, Shift>> = LazyLock::new(|| {
@@ -39,7 +42,7 @@ impl Shift {
         SHIFTS.get(&code).copied()
     }
 
-    /// `x y z rx ry rz s,inverse,first-last code first-last`: a line of the table.
+    /// `x y z rx ry rz s,inverse,metres,first-last code first-last`: a line of the table.
     fn parse(line: &str) -> Option<impl Iterator<Item = (u16, Shift)>> {
         let mut columns = line.split(',');
         let numbers: Vec<f64> = columns
@@ -51,6 +54,10 @@ impl Shift {
         let shift = Shift {
             parameters: numbers.try_into().ok()?,
             inverse: columns.next()? == "inverse",
+            metres: match columns.next()? {
+                "" => None,
+                metres => Some(metres.parse().ok()?),
+            },
         };
         let codes = columns.next()?.split(' ').filter_map(|codes| {
             let (first, last) = codes.split_once('-').unwrap_or((codes, codes));
@@ -73,18 +80,18 @@ impl Shift {
         longitude: f64,
         latitude: f64,
     ) -> (f64, f64) {
-        let place = from.geocentric(longitude, latitude);
+        let place = geocentric(from, longitude, latitude);
         let moved = match to_wgs84 != self.inverse {
             true => self.forward(place),
             false => self.backward(place),
         };
-        to.geodetic(moved)
+        geodetic(to, moved)
     }
 
     /// The turns in radians, and the scale.
     fn turns(self) -> ([f64; 3], f64) {
         let [_, _, _, x, y, z, scale] = self.parameters;
-        let radians = |seconds: f64| (seconds / 3600.0).to_radians();
+        let radians = |seconds: f64| seconds * (1f64.to_radians() / 3600.0);
         ([x, y, z].map(radians), 1.0 + scale * 1e-6)
     }
 
@@ -110,39 +117,37 @@ impl Shift {
     }
 }
 
-impl Ellipsoid {
-    /// The square of the eccentricity.
-    fn eccentricity(self) -> f64 {
-        let ratio = self.minor / self.major;
-        1.0 - ratio * ratio
-    }
+fn geocentric(on: Ellipsoid, longitude: f64, latitude: f64) -> [f64; 3] {
+    let (sin, cos) = latitude.sin_cos();
+    let normal = on.a / (1.0 - on.es * sin * sin).sqrt();
+    [
+        normal * cos * longitude.cos(),
+        normal * cos * longitude.sin(),
+        normal * (1.0 - on.es) * sin,
+    ]
+}
 
-    fn geocentric(self, longitude: f64, latitude: f64) -> [f64; 3] {
-        let (sin, cos) = latitude.sin_cos();
-        let e2 = self.eccentricity();
-        let normal = self.major / (1.0 - e2 * sin * sin).sqrt();
-        [
-            normal * cos * longitude.cos(),
-            normal * cos * longitude.sin(),
-            normal * (1.0 - e2) * sin,
-        ]
-    }
+/// By Bowring's formula, once: near the surface that is all that doubles tell.
+fn geodetic(on: Ellipsoid, [x, y, z]: [f64; 3]) -> (f64, f64) {
+    let away = x.hypot(y);
+    let b = on.b();
+    let second = on.es / (1.0 - on.es);
+    let (sin, cos) = unit(z * on.a, away * b);
+    let north = z + second * b * sin * sin * sin;
+    let out = away - on.es * on.a * cos * cos * cos;
+    let latitude = match out > 0.0 {
+        true => (north / out).atan(),
+        false => FRAC_PI_2.copysign(z),
+    };
+    (y.atan2(x), latitude)
+}
 
-    /// By Bowring's formula, a second time from its own result: beyond what doubles tell on the surface.
-    fn geodetic(self, [x, y, z]: [f64; 3]) -> (f64, f64) {
-        let e2 = self.eccentricity();
-        let second = e2 / (1.0 - e2);
-        let away = x.hypot(y);
-        let mut reduced = (z * self.major).atan2(away * self.minor);
-        let mut latitude = 0.0;
-        for _ in 0..2 {
-            let (sin, cos) = reduced.sin_cos();
-            latitude =
-                (z + second * self.minor * sin.powi(3)).atan2(away - e2 * self.major * cos.powi(3));
-            let (sin, cos) = f64::sin_cos(latitude);
-            reduced = (self.minor * sin).atan2(self.major * cos);
-        }
-        (y.atan2(x), latitude)
+/// The sine and cosine of the angle of a right-angled triangle.
+fn unit(opposite: f64, adjacent: f64) -> (f64, f64) {
+    let length = opposite.hypot(adjacent);
+    match length > 0.0 {
+        true => (opposite / length, adjacent / length),
+        false => (0.0, 1.0),
     }
 }
 
@@ -152,19 +157,20 @@ mod tests {
     use super::*;
 
     const WGS84: Ellipsoid = Ellipsoid {
-        major: 6_378_137.0,
-        minor: 6_378_137.0 * (1.0 - 1.0 / 298.257_223_563),
+        a: 6_378_137.0,
+        es: 0.006_694_379_990_141_316,
     };
 
     #[test]
     fn places_come_back() {
         let bessel = Ellipsoid {
-            major: 6_377_397.155,
-            minor: 6_356_078.963,
+            a: 6_377_397.155,
+            es: 0.006_674_372_231_802_145,
         };
         let shift = Shift {
             parameters: [598.1, 73.7, 418.2, 0.202, 0.045, -2.455, 6.7],
             inverse: false,
+            metres: None,
         };
         for (longitude, latitude) in [(0.1f64, 0.9f64), (-3.1, -1.5), (0.0, 0.0), (2.0, 1.57)] {
             let way = |to_wgs84, ellipsoids, (x, y)| shift.apply(to_wgs84, ellipsoids, x, y);

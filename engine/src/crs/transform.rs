@@ -1,20 +1,21 @@
-//! Coordinates from one system to another, in pure Rust (proj4rs).
+//! Coordinates from one system to another, in pure Rust.
 //!
 //! ```text
-//!  x, y ──> degrees to radians ──> inverse projection ──> shift ──> projection ──> radians to degrees
-//!           (if geographic)        (if projected)      (if datums   (if projected)  (if geographic)
-//!                                                         differ)
+//!  x, y ──> side ──> longitude, latitude ──> shift ──> longitude, latitude ──> side ──> x, y
+//!                    in radians          (if datums
+//!                                          differ)
 //! ```
 //!
-//! x is always the easting or the longitude. A shift of datums that needs a grid, or other parameters in every
-//! country, is refused rather than approximated.
+//! x is always the easting or the longitude. Datums are shifted by the parameters that PROJ takes when it has no grids, if they are
+//! the same at every place; a shift with other parameters in every country is refused rather than approximated.
 
 use proj4rs::Proj;
-use proj4rs::transform::{Transform as Coordinates, TransformClosure, transform};
 
 use super::Crs;
 use super::definition::{Datum, Definition};
-use super::shift::{Ellipsoid, Shift};
+use super::ellipsoid::Ellipsoid;
+use super::shift::Shift;
+use super::side::Side;
 use crate::{Error, Result};
 
 /// A transformation between two systems. Cheap enough to make once a batch.
@@ -36,14 +37,6 @@ struct Moved {
     shift: Shift,
     to_wgs84: bool,
     ellipsoids: [Ellipsoid; 2],
-    /// Longitude and latitude from Greenwich on both datums.
-    between: [Proj; 2],
-}
-
-#[derive(Debug)]
-struct Side {
-    proj: Proj,
-    geographic: bool,
 }
 
 impl Transform {
@@ -56,17 +49,27 @@ impl Transform {
             return Ok(Self { steps: None });
         }
         let (source, target) = (Definition::of(from)?, Definition::of(to)?);
-        let moved = match source.datum() == target.datum() {
+        let moved = match source.datum() == target.datum() && !is_shifted([&source, &target]) {
             true => None,
             false => Some(moved([&source, &target], [from, to])?),
         };
+        let (source_side, target_side) = (Side::of(&source, from)?, Side::of(&target, to)?);
+        // One projection on one ellipsoid, and degrees on any: not even rounding is wanted.
+        let same = moved.is_none()
+            && (source_side.is_degrees() && target_side.is_degrees()
+                || source.without_datum() == target.without_datum());
         Ok(Self {
-            steps: Some(Steps {
-                from: side(&source, from)?,
-                to: side(&target, to)?,
+            steps: (!same).then_some(Steps {
+                from: source_side,
+                to: target_side,
                 moved,
             }),
         })
+    }
+
+    /// To how many metres the result is good, where a shift of datums would need a grid to be better and does without.
+    pub fn metres(&self) -> Option<f64> {
+        self.steps.as_ref()?.moved.as_ref()?.shift.metres
     }
 
     /// Transforms coordinates in place.
@@ -78,46 +81,37 @@ impl Transform {
         let Some(Steps { from, to, moved }) = &self.steps else {
             return Ok(());
         };
-        if from.geographic {
+        from.to_places(x, y)?;
+        if let Some(moved) = moved {
             for (x, y) in x.iter_mut().zip(y.iter_mut()) {
-                if y.abs() > 90.0 {
-                    return Err(format!(
-                        "the latitude {y} lies beyond the poles (the order is longitude, latitude)"
-                    ));
-                }
-                (*x, *y) = (x.to_radians(), y.to_radians());
+                (*x, *y) = moved.shift.apply(moved.to_wgs84, moved.ellipsoids, *x, *y);
             }
         }
-        match moved {
-            None => project(&from.proj, &to.proj, x, y)?,
-            Some(moved) => {
-                project(&from.proj, &moved.between[0], x, y)?;
-                for (x, y) in x.iter_mut().zip(y.iter_mut()) {
-                    (*x, *y) = moved.shift.apply(moved.to_wgs84, moved.ellipsoids, *x, *y);
-                }
-                project(&moved.between[1], &to.proj, x, y)?;
-            }
+        to.of_places(x, y)?;
+        match x.iter().chain(y.iter()).all(|v| v.is_finite()) {
+            true => Ok(()),
+            false => Err("the coordinates have no image in the target system".into()),
         }
-        for (x, y) in x.iter_mut().zip(y.iter_mut()) {
-            if to.geographic {
-                (*x, *y) = (x.to_degrees(), y.to_degrees());
-            }
-            if !(x.is_finite() && y.is_finite()) {
-                return Err("the coordinates have no image in the target system".into());
-            }
-        }
-        Ok(())
     }
 }
 
-fn project(from: &Proj, to: &Proj, x: &mut [f64], y: &mut [f64]) -> Result<(), String> {
-    transform(from, to, &mut Slices { x, y })
-        .map_err(|e| format!("the coordinates have no image in the target system: {e}"))
+/// Whether of two systems that count as WGS 84 one has parameters of its own to it.
+fn is_shifted(sides: [&Definition; 2]) -> bool {
+    let [source, target] = sides.map(has_parameters);
+    sides.iter().all(|side| side.datum() == Datum::Wgs84) && source != target
+}
+
+fn has_parameters(side: &Definition) -> bool {
+    Shift::of(side.code).is_some_and(|shift| !shift.is_none())
 }
 
 /// The shift between two datums, of which one is WGS 84 or what counts as it.
 fn moved([source, target]: [&Definition; 2], [from, to]: [&Crs; 2]) -> Result<Moved> {
-    let wgs84 = [source, target].map(|side| side.datum() == Datum::Wgs84);
+    let shifted = is_shifted([source, target]);
+    let wgs84 = [source, target].map(|side| match shifted {
+        true => !has_parameters(side),
+        false => side.datum() == Datum::Wgs84,
+    });
     let shift = match wgs84 {
         [false, true] => Shift::of(source.code),
         [true, false] => Shift::of(target.code),
@@ -138,7 +132,7 @@ fn moved([source, target]: [&Definition; 2], [from, to]: [&Crs; 2]) -> Result<Mo
                     .to_owned()
             }
             false => format!(
-                "it needs a grid, or parameters that differ from place to place, and would be wrong by metres without: transform with PROJ, for instance by ogr2ogr -t_srs {}",
+                "its parameters differ from place to place, or need a grid, and it would be wrong by metres without: transform with PROJ, for instance by ogr2ogr -t_srs {}",
                 to.name()
             ),
         };
@@ -150,65 +144,29 @@ fn moved([source, target]: [&Definition; 2], [from, to]: [&Crs; 2]) -> Result<Mo
             name(target),
         )));
     };
-    let between = |definition: &Definition| {
-        Proj::from_proj_string(&definition.longitude_latitude()).map_err(|e| {
-            Error::Crs(format!(
-                "the ellipsoid of {} is not known ({e})",
-                from.name()
-            ))
-        })
-    };
-    let between = [between(source)?, between(target)?];
-    let ellipsoid = |proj: &Proj| {
-        let (major, minor) = proj.ellipse_parameters();
-        Ellipsoid { major, minor }
-    };
     Ok(Moved {
         shift,
         to_wgs84: wgs84[1],
-        ellipsoids: [ellipsoid(&between[0]), ellipsoid(&between[1])],
-        between,
+        ellipsoids: [ellipsoid(source, from)?, ellipsoid(target, to)?],
     })
 }
 
-struct Slices<'a> {
-    x: &'a mut [f64],
-    y: &'a mut [f64],
-}
-
-impl Coordinates for Slices<'_> {
-    fn transform_coordinates<F: TransformClosure>(
-        &mut self,
-        f: &mut F,
-    ) -> proj4rs::errors::Result<()> {
-        for (x, y) in self.x.iter_mut().zip(self.y.iter_mut()) {
-            (*x, *y, _) = f(*x, *y, 0.0)?;
-        }
-        Ok(())
+fn ellipsoid(definition: &Definition, crs: &Crs) -> Result<Ellipsoid> {
+    if let Some(known) = Ellipsoid::of(definition) {
+        return Ok(known);
     }
-}
-
-fn side(definition: &Definition, crs: &Crs) -> Result<Side> {
-    let refuse = |why: &str| {
-        Err(Error::Crs(format!(
-            "ST_Transform does not support {}: {why}",
+    let proj = Proj::from_proj_string(&definition.longitude_latitude()).map_err(|e| {
+        Error::Crs(format!(
+            "the ellipsoid of {} is not known ({e})",
             crs.name()
-        )))
-    };
-    let geographic = definition.is_geographic();
-    if definition.get("axis").is_some_and(|axis| axis != "enu") {
-        return refuse("its axes do not point east and north");
-    }
-    if geographic && !definition.wkt.contains("UNIT[\"degree\"") {
-        return refuse("its unit is not the degree");
-    }
-    if definition.get("proj") == Some("geocent") {
-        return refuse("its coordinates are three-dimensional");
-    }
-    match Proj::from_proj_string(&definition.without_datum()) {
-        Ok(proj) => Ok(Side { proj, geographic }),
-        Err(e) => refuse(&format!("its projection is not available ({e})")),
-    }
+        ))
+    })?;
+    let (a, b) = proj.ellipse_parameters();
+    let ratio = b / a;
+    Ok(Ellipsoid {
+        a,
+        es: 1.0 - ratio * ratio,
+    })
 }
 
 #[cfg(test)]
@@ -471,8 +429,8 @@ mod tests {
     #[test]
     fn what_cannot_be_done_right_is_refused() {
         for (from, to, reason) in [
-            ("EPSG:4326", "EPSG:27700", "OSGB 1936"),
-            ("EPSG:31467", "EPSG:4326", "needs a grid"),
+            ("EPSG:4326", "EPSG:31467", "Deutsches Hauptdreiecksnetz"),
+            ("EPSG:31467", "EPSG:4326", "place to place"),
             ("EPSG:28992", "EPSG:31370", "by way of EPSG:4326"),
             ("EPSG:4267", "EPSG:4326", "North American Datum 1927"),
             ("EPSG:4326", "EPSG:999", "does not know EPSG:999"),

@@ -4,9 +4,10 @@
     python testdata/scripts/peers/shifts.py ~/.cargo/registry/src/*/crs-definitions-0.6.0/src/defs.rs
 
 writes engine/src/crs/shifts.csv: the seven parameters (metres, seconds of arc as turns of the position vector, parts per million),
-whether they lead from WGS 84 to the datum, and the EPSG codes that have them. A code is there if
+whether they lead from WGS 84 to the datum, to how many metres they are good where PROJ knows a better operation that needs a grid, and
+the EPSG codes that have them. A code is there if
 
-- PROJ's best operation to EPSG:4326 is one Helmert transformation, and none that it knows to be better needs a grid;
+- PROJ's best operation to EPSG:4326 of those that need no grid is one Helmert transformation;
 - that operation is the one at every place of the area of use: no other for a part of it;
 - the projection and the ellipsoid of `crs-definitions`, which geoflow takes, lead to the same place.
 
@@ -94,7 +95,7 @@ for code, text in re.findall(r'^EPSG_(\d+)\|\d+\|"([^"]*)"', pathlib.Path(sys.ar
         group = TransformerGroup(code, 4326, always_xy=True)
         best = group.transformers[0]
         parameters = shift(best.definition)
-        if parameters is None or not group.best_available or not is_everywhere(code, crs, best):
+        if parameters is None or not is_everywhere(code, crs, best):
             continue
         there = Transformer.from_crs(4326, code, always_xy=True)
         if not as_in_the_tables(crs, text, parameters, there):
@@ -103,12 +104,13 @@ for code, text in re.findall(r'^EPSG_(\d+)\|\d+\|"([^"]*)"', pathlib.Path(sys.ar
         for longitude, latitude in list(places(crs, (0.25, 0.75)))[1:3]:
             x, y = there.transform(longitude, latitude)
             answers.append(",".join([str(code), *(repr(v) for v in (longitude, latitude, x, y, *back.transform(x, y)))]))
-        shifts[parameters].append(code)
+        metres = "" if group.best_available else f"{best.accuracy:g}"
+        shifts[*parameters, metres].append(code)
     except (ProjError, AttributeError, IndexError) as error:
         print(code, error)
 
-lines = ["# x y z rx ry rz s,direction,codes: testdata/scripts/peers/shifts.py makes this from EPSG's parameters as PROJ 9.5 has them"]
-for (values, inverse), codes in sorted(shifts.items(), key=lambda item: item[1][0]):
+lines = ["# x y z rx ry rz s,direction,metres,codes: testdata/scripts/peers/shifts.py makes this from EPSG's parameters as PROJ 9.5 has them"]
+for (values, inverse, metres), codes in sorted(shifts.items(), key=lambda item: item[1][0]):
     ranges = []
     for code in codes:
         if ranges and ranges[-1][1] == code - 1:
@@ -116,7 +118,7 @@ for (values, inverse), codes in sorted(shifts.items(), key=lambda item: item[1][
         else:
             ranges.append([code, code])
     text = " ".join(str(a) if a == b else f"{a}-{b}" for a, b in ranges)
-    lines.append(f"{values},{inverse},{text}")
+    lines.append(f"{values},{inverse},{metres},{text}")
 (ENGINE / "src/crs/shifts.csv").write_text("\n".join(lines) + "\n")
 (ENGINE / "tests/data/proj_shifts.csv").write_text("\n".join(answers) + "\n")
 print(sum(map(len, shifts.values())), "codes", len(shifts), "shifts", len(answers), "places")
