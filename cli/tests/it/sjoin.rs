@@ -66,6 +66,18 @@ fn inner_with_suffixes() {
 fn every_kind() {
     for (name, flags) in [
         ("left", &["--how", "left", "--join-columns", "name"][..]),
+        ("right", &["--how", "right", "--join-columns", "name"]),
+        (
+            "nearest_right",
+            &[
+                "--nearest",
+                "1",
+                "--how",
+                "right",
+                "--distance-column",
+                "d",
+            ],
+        ),
         ("semi", &["--how", "semi"]),
         ("anti", &["--how", "anti"]),
         ("within", &["--predicate", "within", "--suffixes", ",zone"]),

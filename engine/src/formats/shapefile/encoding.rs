@@ -1,8 +1,20 @@
 //! The encoding of the texts in a `.dbf`.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use encoding_rs::{Encoding, WINDOWS_1252};
+
+/// The letters of DOS, which the web's encodings do not have: number, blank, 128 letters.
+static CODE_PAGES: LazyLock<HashMap<u32, Vec<char>>> = LazyLock::new(|| {
+    let lines = include_str!("code_pages.txt").lines();
+    let pages = lines.filter_map(|line| {
+        let (page, letters) = line.split_once(' ')?;
+        Some((page.parse().ok()?, letters.chars().collect()))
+    });
+    pages.collect()
+});
 
 /// How texts are decoded.
 #[derive(Debug, Clone, Copy)]
@@ -11,6 +23,8 @@ pub(super) enum TextEncoding {
     Guess,
     Utf8,
     Named(&'static Encoding),
+    /// One of DOS, with the letters of its upper half.
+    Dos(u32, &'static [char]),
     /// A code page that is not supported: ASCII can be read.
     Unsupported(u32),
 }
@@ -42,27 +56,37 @@ impl TextEncoding {
 
     /// By the language driver in the header of a `.dbf`.
     pub(super) fn of_driver(id: u8) -> Self {
-        match id {
+        let page = match id {
+            0x03 | 0x58 | 0x59 => 1252,
+            0x04 => 10_000,
+            0x01 | 0x09 | 0x0b | 0x0d | 0x0f | 0x11 | 0x15 | 0x18 | 0x19 | 0x1b => 437,
+            0x02 | 0x0a | 0x0e | 0x10 | 0x12 | 0x14 | 0x16 | 0x1a | 0x1d | 0x25 | 0x37 => 850,
+            0x1f | 0x22 | 0x23 | 0x40 | 0x64 | 0x87 => 852,
+            0x08 | 0x17 | 0x66 => 865,
+            0x1c | 0x6c => 863,
+            0x24 => 860,
+            0x26 | 0x65 => 866,
+            0x67 => 861,
+            0x68 => 895,
+            0x69 => 620,
+            0x6a | 0x86 => 737,
+            0x6b | 0x88 => 857,
+            0x7b | 0x13 => 932,
+            0x4d | 0x7a => 936,
+            0x4e | 0x79 => 949,
+            0x4f | 0x78 => 950,
+            0x50 | 0x7c => 874,
+            0x7d => 1255,
+            0x7e => 1256,
+            0xc8 => 1250,
+            0xc9 => 1251,
+            0xca => 1254,
+            0xcb => 1253,
+            0xcc => 1257,
             // 0x57 is whatever the machine of its writer had.
-            0x00 | 0x57 => Self::Guess,
-            0x03 | 0x58 | 0x59 => Self::of_code_page(1252),
-            0x04 => Self::of_code_page(10_000),
-            0x26 | 0x65 => Self::of_code_page(866),
-            0x7b | 0x13 => Self::of_code_page(932),
-            0x4d | 0x7a => Self::of_code_page(936),
-            0x4e | 0x79 => Self::of_code_page(949),
-            0x4f | 0x78 => Self::of_code_page(950),
-            0x50 | 0x7c => Self::of_code_page(874),
-            0xc8 => Self::of_code_page(1250),
-            0xc9 => Self::of_code_page(1251),
-            0xca => Self::of_code_page(1254),
-            0xcb => Self::of_code_page(1253),
-            0xcc => Self::of_code_page(1257),
-            0x01 => Self::Unsupported(437),
-            0x02 => Self::Unsupported(850),
-            0x64 => Self::Unsupported(852),
-            _ => Self::Guess,
-        }
+            _ => return Self::Guess,
+        };
+        Self::of_code_page(page)
     }
 
     fn of_code_page(page: u32) -> Self {
@@ -75,7 +99,12 @@ impl TextEncoding {
             949 => "euc-kr",
             950 => "big5",
             10_000 => "macintosh",
-            page => return named(&format!("windows-{page}")).unwrap_or(Self::Unsupported(page)),
+            page => {
+                return match CODE_PAGES.get(&page) {
+                    Some(letters) => Self::Dos(page, letters),
+                    None => named(&format!("windows-{page}")).unwrap_or(Self::Unsupported(page)),
+                };
+            }
         };
         named(label).unwrap_or(Self::Unsupported(page))
     }
@@ -107,6 +136,10 @@ impl TextEncoding {
                     "the text is in code page {page}, which is not supported: {REMEDY}, or convert the file"
                 ));
             }
+            (Self::Dos(page, letters), _) => {
+                return of_dos(letters, bytes)
+                    .ok_or_else(|| format!("the text is not in code page {page}: {REMEDY}"));
+            }
             (Self::Guess, Err(_)) => WINDOWS_1252,
             (Self::Named(encoding), _) => *encoding,
         };
@@ -115,6 +148,25 @@ impl TextEncoding {
             None => Err(format!("the text is no {}: {REMEDY}", encoding.name())),
         }
     }
+}
+
+/// `None` where a byte is no letter.
+fn of_dos<'a>(letters: &[char], bytes: &'a [u8]) -> Option<Cow<'a, str>> {
+    if bytes.is_ascii() {
+        return std::str::from_utf8(bytes).ok().map(Cow::from);
+    }
+    let letter = |byte: &u8| match byte.checked_sub(128) {
+        None => Some(char::from(*byte)),
+        Some(upper) => letters
+            .get(usize::from(upper))
+            .copied()
+            .filter(|letter| *letter != char::REPLACEMENT_CHARACTER),
+    };
+    bytes
+        .iter()
+        .map(letter)
+        .collect::<Option<String>>()
+        .map(Cow::from)
 }
 
 fn named(label: &str) -> Option<TextEncoding> {
@@ -147,6 +199,13 @@ mod tests {
         assert_eq!(text("1251", b"\xcc\xee"), "Мо");
         assert_eq!(text("OEM 866", b"\x8c\xae"), "Мо");
         assert!(TextEncoding::of_label("whatever").is_none());
+        for label in ["437", "CP437", "OEM 850", "IBM850", "LDID/1", "LDID/2"] {
+            assert_eq!(text(label, b"J\x84rvi"), "Järvi", "{label}");
+        }
+        assert_eq!(text("852", b"\x9d\xa2d\xab"), "Łódź");
+        assert_eq!(text("865", b"R\x9bros"), "Røros");
+        assert_eq!(CODE_PAGES.len(), 15);
+        assert!(CODE_PAGES.values().all(|letters| letters.len() == 128));
     }
 
     #[test]
@@ -159,9 +218,17 @@ mod tests {
                 .unwrap_err()
                 .contains("encoding :=")
         );
-        let dos = TextEncoding::of_driver(1);
-        assert_eq!(dos.decode(b"plain").unwrap(), "plain");
-        assert!(dos.decode(b"\x84").unwrap_err().contains("code page 437"));
+        let mazovia = TextEncoding::of_driver(0x69);
+        assert_eq!(mazovia.decode(b"plain").unwrap(), "plain");
+        let refused = mazovia.decode(b"\x84").unwrap_err();
+        assert!(refused.contains("code page 620, which is not"), "{refused}");
+        let turkish = TextEncoding::of_driver(0x6b);
+        assert!(
+            turkish
+                .decode(b"\xd5")
+                .unwrap_err()
+                .contains("code page 857")
+        );
         assert_eq!(TextEncoding::Guess.decode(b"H\xe4").unwrap(), "Hä");
         assert_eq!(TextEncoding::Guess.decode(b"\xc3\xa4\xc3").unwrap(), "ä");
     }
