@@ -69,14 +69,7 @@ fn every_kind() {
         ("right", &["--how", "right", "--join-columns", "name"]),
         (
             "nearest_right",
-            &[
-                "--nearest",
-                "1",
-                "--how",
-                "right",
-                "--distance-column",
-                "d",
-            ],
+            &["--nearest", "1", "--how", "right", "--distance-column", "d"],
         ),
         ("semi", &["--how", "semi"]),
         ("anti", &["--how", "anti"]),

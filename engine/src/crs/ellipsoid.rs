@@ -48,6 +48,11 @@ pub(super) struct Ellipsoid {
 }
 
 impl Ellipsoid {
+    pub(super) const WGS84: Self = Self {
+        a: 6_378_137.0,
+        es: 2.0 / 298.257223563 - 1.0 / 298.257223563 / 298.257223563,
+    };
+
     /// The ellipsoid of a definition; `None` for a sphere, and where it has another name.
     pub(super) fn of(definition: &Definition) -> Option<Self> {
         if definition.get("R").is_some() {

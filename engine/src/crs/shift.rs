@@ -156,11 +156,6 @@ fn unit(opposite: f64, adjacent: f64) -> (f64, f64) {
 mod tests {
     use super::*;
 
-    const WGS84: Ellipsoid = Ellipsoid {
-        a: 6_378_137.0,
-        es: 0.006_694_379_990_141_316,
-    };
-
     #[test]
     fn places_come_back() {
         let bessel = Ellipsoid {
@@ -174,8 +169,8 @@ mod tests {
         };
         for (longitude, latitude) in [(0.1f64, 0.9f64), (-3.1, -1.5), (0.0, 0.0), (2.0, 1.57)] {
             let way = |to_wgs84, ellipsoids, (x, y)| shift.apply(to_wgs84, ellipsoids, x, y);
-            let there = way(true, [bessel, WGS84], (longitude, latitude));
-            let back = way(false, [WGS84, bessel], there);
+            let there = way(true, [bessel, Ellipsoid::WGS84], (longitude, latitude));
+            let back = way(false, [Ellipsoid::WGS84, bessel], there);
             // The height, some tens of metres, is lost between.
             assert!((back.1 - latitude).abs() < 1e-7, "{latitude} {back:?}");
             let apart = (back.0 - longitude) * latitude.cos();

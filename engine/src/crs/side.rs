@@ -16,10 +16,16 @@ pub(super) enum Side {
     Projected(Projection),
     /// All others.
     Proj4rs {
-        proj: Proj,
-        places: Proj,
+        proj: Box<Both>,
         degrees: bool,
     },
+}
+
+/// A system of proj4rs, and longitude and latitude on its ellipsoid.
+#[derive(Debug)]
+pub(super) struct Both {
+    system: Proj,
+    places: Proj,
 }
 
 impl Side {
@@ -48,12 +54,11 @@ impl Side {
         if let Some(projection) = Projection::of(definition) {
             return Ok(Self::Projected(projection));
         }
-        let proj = Proj::from_proj_string(&definition.without_datum());
+        let system = Proj::from_proj_string(&definition.without_datum());
         let places = Proj::from_proj_string(&definition.longitude_latitude());
-        match (proj, places) {
-            (Ok(proj), Ok(places)) => Ok(Self::Proj4rs {
-                proj,
-                places,
+        match (system, places) {
+            (Ok(system), Ok(places)) => Ok(Self::Proj4rs {
+                proj: Box::new(Both { system, places }),
                 degrees,
             }),
             (Err(e), _) | (_, Err(e)) => refuse(&format!("its projection is not available ({e})")),
@@ -78,7 +83,7 @@ impl Side {
         match self {
             Self::Degrees => {}
             Self::Projected(projection) => each(x, y, |x, y| projection.inverse(x, y)),
-            Self::Proj4rs { proj, places, .. } => by_proj4rs(proj, places, x, y)?,
+            Self::Proj4rs { proj, .. } => by_proj4rs(&proj.system, &proj.places, x, y)?,
         }
         Ok(())
     }
@@ -88,7 +93,7 @@ impl Side {
         match self {
             Self::Degrees => {}
             Self::Projected(projection) => each(x, y, |x, y| projection.forward(x, y)),
-            Self::Proj4rs { proj, places, .. } => by_proj4rs(places, proj, x, y)?,
+            Self::Proj4rs { proj, .. } => by_proj4rs(&proj.places, &proj.system, x, y)?,
         }
         if let Self::Degrees | Self::Proj4rs { degrees: true, .. } = self {
             each(x, y, |x, y| (x.to_degrees(), y.to_degrees()));

@@ -144,10 +144,17 @@ fn moved([source, target]: [&Definition; 2], [from, to]: [&Crs; 2]) -> Result<Mo
             name(target),
         )));
     };
+    // What counts as WGS 84 has the latitudes of it, whatever the ellipsoid that it is projected from.
+    let mut ellipsoids = [Ellipsoid::WGS84; 2];
+    for (i, (definition, crs)) in [(source, from), (target, to)].into_iter().enumerate() {
+        if !wgs84[i] {
+            ellipsoids[i] = ellipsoid(definition, crs)?;
+        }
+    }
     Ok(Moved {
         shift,
         to_wgs84: wgs84[1],
-        ellipsoids: [ellipsoid(source, from)?, ellipsoid(target, to)?],
+        ellipsoids,
     })
 }
 

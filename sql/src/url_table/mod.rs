@@ -228,9 +228,16 @@ impl Place<'_> {
         if self.read_as.is_open()
             && let Some(format) = geodata_format(&extension)
         {
+            let remedy = match extension.as_str() {
+                "zip" => "Unpack it, and name what is in it".to_owned(),
+                _ => format!(
+                    "Convert it to GeoParquet first, for example with `ogr2ogr -f Parquet out.parquet {}`",
+                    self.name
+                ),
+            };
             return Err(Error::Statement(format!(
-                "{}: {format} cannot be read. Convert it to GeoParquet first, for example with `ogr2ogr -f Parquet out.parquet {}`",
-                self.name, self.name
+                "{}: {format} cannot be read. {remedy}",
+                self.name
             ))
             .into());
         }

@@ -20,6 +20,9 @@ use crate::{Error, Result};
 /// Longest name of a column, in bytes.
 const NAME: usize = 10;
 
+/// Columns whose descriptions fit into a header, whose length has two bytes.
+const COLUMNS: usize = (u16::MAX as usize - 33) / 32;
+
 /// Longest text, in bytes.
 const TEXT: usize = 254;
 
@@ -57,6 +60,12 @@ impl Dbf {
                 } else {
                     "them others"
                 },
+            )));
+        }
+        if attributes.len() > COLUMNS {
+            return Err(Error::Statement(format!(
+                "a Shapefile has at most {COLUMNS} columns, and these are {}: write a GeoPackage or GeoParquet",
+                attributes.len()
             )));
         }
         for attribute in &attributes {
@@ -291,8 +300,10 @@ fn value_text(values: &Values, row: usize, text: &mut String) -> Result<(), Stri
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use arrow::array::{Float64Array, LargeStringArray};
+    use arrow::datatypes::{DataType, Field};
 
     use super::*;
 
@@ -322,5 +333,19 @@ mod tests {
         assert_eq!(value_text(&array, 1, &mut text), Ok(()));
         assert!(fits(Kind::Text, text.len()).is_err());
         assert!(fits(Kind::Integer(64), 19).is_err());
+    }
+
+    #[test]
+    fn more_columns_than_a_header_holds_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let create = |columns: usize| {
+            let fields = (0..columns).map(|i| Field::new(format!("c{i}"), DataType::Int32, true));
+            let geometry = Field::new("geometry", DataType::Binary, true);
+            let schema = Schema::new(fields.chain([geometry]).collect::<Vec<_>>());
+            Dbf::create(&folder.path().join("a.dbf"), &schema, columns).map(|dbf| dbf.rows)
+        };
+        assert_eq!(create(COLUMNS).unwrap(), 0);
+        let refused = create(COLUMNS + 1).unwrap_err().to_string();
+        assert!(refused.contains("at most 2046 columns"), "{refused}");
     }
 }
