@@ -27,7 +27,7 @@ pub(super) const FUNCTIONS: &[Function] = &[Function {
         &[GEOM, FROM_SRID, SRID],
     ],
     returns: Returns::Geometry(CrsRule::Transformed),
-    about: "The same place in another CRS, given as authority and code ('EPSG:3857', 'OGC:CRS84') or as EPSG code. Without `from` the column must know its CRS. x is the easting or longitude, whatever order the authority gives; Z and M stay. WGS 84, ETRS89, NAD83 and other datums on GRS 80 count as one (they differ by two metres at most); other datums are shifted to and from these as PROJ does without grids, where it has the same parameters everywhere; any other shift is an error.",
+    about: "The same place in another CRS, given as authority and code ('EPSG:3857', 'OGC:CRS84') or as EPSG code. Without `from` the column must know its CRS. x is the easting or longitude, whatever order the authority gives; Z and M stay. WGS 84, ETRS89, NAD83 and most other datums on GRS 80 count as one (they differ by two metres at most); other datums are shifted to and from these as PROJ does without grids, where it has the same parameters everywhere; any other shift is an error.",
     empty: "EMPTY stays EMPTY. Latitudes beyond the poles and coordinates without an image are errors. Coordinates are transformed one by one: a line or polygon across the antimeridian is not cut there.",
     examples: &[(
         "ST_AsText(ST_Transform(ST_Point(0, 0, 4326), 'EPSG:3857'))",
