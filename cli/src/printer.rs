@@ -5,6 +5,7 @@
 
 use std::io::{IsTerminal, Write};
 
+use geoflow_sql::object_store::without_queries;
 use indicatif::ProgressDrawTarget;
 
 use crate::args::ErrorFormat;
@@ -76,9 +77,26 @@ impl Printer {
 
     /// Standard error may be gone; there is nobody left to tell.
     fn stderr(&self, text: &str) {
+        let text = without_queries(text);
         let mut stderr = std::io::stderr().lock();
         let _ = stderr.write_all(text.as_bytes());
         let _ = stderr.flush();
+    }
+}
+
+/// Standard error for logs, of which others write the most: they say whole addresses.
+#[derive(Debug)]
+pub(crate) struct LogWriter;
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        std::io::stderr().write_all(without_queries(&text).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
     }
 }
 

@@ -12,7 +12,7 @@ use crate::args::{Cli, Command};
 use crate::error::{Failure, Result};
 use crate::exit::ExitStatus;
 use crate::interrupt::Interrupt;
-use crate::printer::Printer;
+use crate::printer::{LogWriter, Printer};
 use crate::settings::{Settings, Speech};
 use crate::{
     convert, functions, info, job, panic, progress, query, sjoin, spilled, task, validate,
@@ -147,7 +147,7 @@ fn log_to_stderr(settings: &Settings) {
     };
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
+        .with_writer(|| LogWriter)
         .with_ansi(settings.speech.color)
         .init();
 }

@@ -38,7 +38,7 @@ use crate::show;
 use crate::sort::ParallelSortRule;
 use crate::split::SplitRule;
 use crate::struct_fields::StructFields;
-use crate::url_table::{ParquetTableFactory, enable_url_tables, name_calls};
+use crate::url_table::{ParquetTableFactory, enable_url_tables, hide_queries, name_calls};
 use crate::{functions, headings, idioms, insert::statement_to_plan, stars};
 
 /// How many of the greatest memory users an out-of-memory message names.
@@ -283,6 +283,7 @@ pub fn parse(state: &SessionState, text: &str) -> Result<Statement> {
 fn prepare(statement: &mut Statement) -> Result<()> {
     idioms::rewrite(statement);
     hide_labels(statement);
+    hide_queries(statement);
     name_calls(statement);
     unquote_partitions(statement);
     headings::shorten(statement);

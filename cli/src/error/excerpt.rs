@@ -1,5 +1,7 @@
 //! The line of SQL that an error is about.
 
+use geoflow_sql::object_store::without_queries;
+
 /// A place in SQL text; both count from one, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Position {
@@ -26,11 +28,13 @@ impl Excerpt {
     /// The line around `position`, or `None` when the text has no such line.
     pub(crate) fn new(origin: &str, sql: &str, position: Position) -> Option<Self> {
         let line = sql.lines().nth(position.line.checked_sub(1)?)?;
-        let chars: Vec<char> = line
+        let column = position.column.saturating_sub(1);
+        let before: String = line.chars().take(column).collect();
+        let chars: Vec<char> = without_queries(line)
             .chars()
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
-        let place = position.column.saturating_sub(1).min(chars.len());
+        let place = without_queries(&before).chars().count().min(chars.len());
         let start = place.saturating_sub(REACH);
         let end = (place + REACH).min(chars.len());
         let mut shown = String::new();

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use geoflow_engine::formats::{FeatureFormat, LayerInfo, layers};
+use geoflow_sql::object_store::hide;
 use indicatif::{BinaryBytes, HumanCount};
 use serde_json::{Value, json};
 
@@ -41,7 +42,10 @@ pub(super) async fn describe(path: &str, session: &Session) -> Result<Option<Vec
             layers,
         }]));
     }
-    let extension = local
+    let hidden = hide(path);
+    let shown = hidden.as_deref().unwrap_or(path);
+    let without_query = shown.split("?...").next().unwrap_or(shown);
+    let extension = Path::new(without_query)
         .extension()
         .and_then(|e| e.to_str())
         .unwrap_or_default();
@@ -65,7 +69,7 @@ pub(super) async fn describe(path: &str, session: &Session) -> Result<Option<Vec
         has_index: false,
     };
     Ok(Some(vec![OtherFile {
-        name: path.to_owned(),
+        name: shown.to_owned(),
         format,
         bytes: size(local),
         layers: vec![layer],

@@ -6,6 +6,7 @@ use datafusion::datasource::listing::ListingTableUrl;
 use datafusion::error::DataFusionError;
 use futures::TryStreamExt;
 use geoflow_engine::store::explain_datafusion_error;
+use geoflow_sql::object_store::{hide, place};
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use crate::error::{Failure, Result, from_datafusion, from_engine};
@@ -21,7 +22,13 @@ pub(crate) struct FoundFile {
 
 /// The files behind one argument, in the order of their names.
 pub(crate) async fn find(path: &str, session: &Session) -> Result<Vec<FoundFile>> {
-    let url = ListingTableUrl::parse(path).map_err(|e| from_datafusion(&e))?;
+    let url = match place(path) {
+        Some(place) => ListingTableUrl::try_new(place, None),
+        None => ListingTableUrl::parse(path),
+    };
+    let url = url.map_err(|e| from_datafusion(&e))?;
+    let hidden = hide(path);
+    let path = hidden.as_deref().unwrap_or(path);
     let state = session.context().state();
     let store = state
         .runtime_env()

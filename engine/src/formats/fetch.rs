@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use super::source::{FeatureSource, Request};
 use super::{FeatureFormat, OpenOptions, open};
 use crate::geometry::Bounds;
-use crate::store::explain_object_store_error;
+use crate::store::{SteadyStore, explain_object_store_error};
 use crate::{Error, Result as EngineResult};
 
 /// Files beside a `.shp`; only the first must be there, which its reader says.
@@ -55,6 +55,26 @@ pub async fn fetch(
     }))
 }
 
+/// Copies an object into the folder for temporary files, where it is as long as the store that is returned, which
+/// has it at the same place. `shown` is what messages call it.
+///
+/// # Errors
+/// [`Error::Environment`] when the object cannot be read or the disk is full.
+pub async fn copy_here(
+    runtime: &RuntimeEnv,
+    store: &Arc<dyn ObjectStore>,
+    (location, shown): (&Location, &str),
+) -> Result<Arc<dyn ObjectStore>> {
+    let folder = scratch(runtime)?;
+    let file = folder.path().join(location.as_ref());
+    if let Some(parent) = file.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    copy(store, location, &file, shown).await?;
+    let copied = SteadyStore::of_folder(folder, store.to_string())?;
+    Ok(Arc::new(copied))
+}
+
 /// Copies the file of another extension that belongs to an object, if it is there.
 async fn beside(
     store: &Arc<dyn ObjectStore>,
@@ -75,6 +95,8 @@ async fn beside(
     match store.head(&other).await {
         Ok(_) => copy(store, &other, &file.with_extension(&extension), shown).await,
         Err(object_store::Error::NotFound { .. }) => Ok(()),
+        // Who may not list a bucket, or has a signature for one file, is told nothing of what is missing.
+        Err(object_store::Error::PermissionDenied { .. }) if extension != "dbf" => Ok(()),
         Err(error) => Err(explain_object_store_error(&error, shown).into()),
     }
 }

@@ -24,7 +24,7 @@ mod table;
 mod views;
 pub mod write;
 
-pub use fetch::fetch;
+pub use fetch::{copy_here, fetch};
 pub use flatgeobuf::FlatGeobuf;
 pub use geojson::{GeoJson, GeoJsonOptions};
 pub use geopackage::{GeoPackage, GeoPackageLayer};

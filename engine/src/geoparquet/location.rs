@@ -24,6 +24,13 @@ pub fn display_location(store: &dyn ObjectStore, location: &Path) -> String {
     if let Some(bucket) = within("GoogleCloudStorage") {
         return format!("gs://{bucket}/{location}");
     }
+    if let Some(host) = within("Web") {
+        return format!("{host}/{location}");
+    }
+    // The store of one file.
+    if let Some(address) = within("WebFile") {
+        return address.to_owned();
+    }
     if let Some((_, container)) = store
         .strip_prefix("MicrosoftAzure")
         .and_then(|rest| rest.split_once("container: "))

@@ -29,12 +29,19 @@ pub fn explain_object_store_error(error: &object_store::Error, url: &str) -> Err
             format!("the disk of {url} is full: make room and try again"),
             false,
         ),
-        Store::NotSupported { .. } => environment(
-            format!(
-                "{url} cannot be read: its server does not answer requests for a part of a file. Download the file first"
-            ),
-            false,
-        ),
+        _ if matches!(error, Store::NotSupported { .. })
+            || says(&[
+                "Range request not supported",
+                "Received non-partial response",
+            ]) =>
+        {
+            environment(
+                format!(
+                    "{url} cannot be read: its server does not answer requests for a part of a file. Download the file first"
+                ),
+                false,
+            )
+        }
         // The codes of S3 go before the status: 400 and 403 stand for many things.
         _ if says(&["ExpiredToken", "TokenRefreshRequired", "token has expired"]) => environment(
             format!(
@@ -81,6 +88,20 @@ pub fn explain_object_store_error(error: &object_store::Error, url: &str) -> Err
             ),
             false,
         ),
+        _ if url.contains("?...")
+            && (matches!(
+                error,
+                Store::PermissionDenied { .. } | Store::Unauthenticated { .. }
+            ) || says(&["400 Bad Request"])) =>
+        {
+            environment(
+                format!(
+                    "no permission for {url}: the signature may have expired, or be for another file or server{}. Ask for a new address",
+                    said(&chain)
+                ),
+                false,
+            )
+        }
         // A listing that is refused comes as a generic error.
         _ if matches!(error, Store::PermissionDenied { .. }) || says(&["403 Forbidden"]) => {
             environment(
@@ -104,7 +125,10 @@ pub fn explain_object_store_error(error: &object_store::Error, url: &str) -> Err
         }
         // A bucket that is not there is told apart from a key only in the body of the answer.
         _ if says(&["NoSuchBucket", "bucket does not exist", "ContainerNotFound"]) => environment(
-            format!("the bucket of {url} does not exist there: check its name and the endpoint"),
+            format!(
+                "the {} of {url} does not exist there: check its name and the endpoint",
+                holder(url)
+            ),
             false,
         ),
         _ if says(&[
@@ -178,6 +202,10 @@ pub fn explain_object_store_error(error: &object_store::Error, url: &str) -> Err
                 true,
             )
         }
+        _ if says(&["InvalidContentType"]) => environment(
+            format!("{url} cannot be reached: its server speaks http://, not https://"),
+            false,
+        ),
         _ if says(&["error sending request"]) => environment(
             format!(
                 "{url} cannot be reached{}: check the network and the endpoint",
@@ -192,6 +220,21 @@ pub fn explain_object_store_error(error: &object_store::Error, url: &str) -> Err
             ),
             false,
         ),
+        // Objects and buckets that are not there are told before: whoever answers so is another server.
+        _ if says(&[
+            "404 Not Found",
+            "405 Method Not Allowed",
+            "501 Not Implemented",
+        ]) =>
+        {
+            environment(
+                format!(
+                    "what answers at the endpoint of {url} is no such store, or has no such {}: check the endpoint and its port",
+                    holder(url)
+                ),
+                false,
+            )
+        }
         _ => environment(format!("{url}: {}", without_secrets(&chain)), true),
     }
 }
@@ -229,6 +272,14 @@ pub fn explain_unnamed(error: &object_store::Error) -> Error {
     explain_object_store_error(error, &name)
 }
 
+/// What a store keeps its objects in, as its users call it.
+fn holder(url: &str) -> &'static str {
+    match url.split_once("://").map(|(scheme, _)| scheme) {
+        Some("az" | "azure" | "abfs" | "abfss") => "container",
+        _ => "bucket",
+    }
+}
+
 fn hint(url: &str) -> &'static str {
     match url.split_once("://").map(|(scheme, _)| scheme) {
         Some("s3" | "s3a") => {
@@ -238,7 +289,7 @@ fn hint(url: &str) -> &'static str {
             "see GOOGLE_APPLICATION_CREDENTIALS; GOOGLE_SKIP_SIGNATURE=true reads public buckets"
         }
         Some("az" | "azure" | "abfs" | "abfss") => {
-            "see AZURE_STORAGE_ACCOUNT_KEY; AZURE_SKIP_SIGNATURE=true reads public containers"
+            "see AZURE_STORAGE_ACCOUNT_KEY and AZURE_STORAGE_SAS_TOKEN; AZURE_SKIP_SIGNATURE=true reads public containers"
         }
         _ => "check the credentials in the AWS_*, GOOGLE_* or AZURE_* variables and their rights",
     }
@@ -250,6 +301,8 @@ fn said(chain: &str) -> String {
     let message = between(chain, "<Message>", "</Message>");
     match (code, message) {
         (Some(code), Some(message)) => {
+            // Azure has the numbers of requests on the lines below.
+            let message = message.trim().lines().next().unwrap_or_default();
             let message = without_secrets(message);
             format!(", it says {code}: {}", message.trim_end_matches('.'))
         }
@@ -317,7 +370,7 @@ pub fn without_secrets(text: &str) -> String {
         match c {
             '?' if begins_query => {
                 in_query = true;
-                out.push_str("?…");
+                out.push_str("?...");
             }
             ' ' | ')' | '"' | '\'' | '\n' | '>' => {
                 in_query = false;
@@ -397,6 +450,31 @@ mod tests {
                 "no permission for s3://b/k/: the credentials in use may not read or write it, or are wrong, it says AccessDenied",
             ),
             (
+                generic("404 Not Found: {\"error\":\"volume id open not found\"}"),
+                "s3://b/k",
+                "check the endpoint and its port",
+            ),
+            (
+                generic(
+                    "403 Forbidden: <Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>",
+                ),
+                "s3://b/k",
+                "it says AccessDenied: Request has expired",
+            ),
+            (
+                object_store::Error::PermissionDenied {
+                    path: "k".into(),
+                    source: "403".into(),
+                },
+                "https://h/k?...",
+                "the signature may have expired",
+            ),
+            (
+                generic("404: ContainerNotFound"),
+                "az://c/k",
+                "the container of az://c/k does not exist",
+            ),
+            (
                 generic("operation timed out"),
                 "gs://b/k",
                 "did not answer in time",
@@ -441,7 +519,7 @@ mod tests {
         let text = "GET (https://x.blob/c/k?sv=1&sig=SECRET) failed \"https://y?token=SECRET\"";
         let shown = without_secrets(text);
         assert!(
-            !shown.contains("SECRET") && shown.ends_with("failed \"https://y?…\""),
+            !shown.contains("SECRET") && shown.ends_with("failed \"https://y?...\""),
             "{shown}"
         );
         let error = explain_object_store_error(&generic(text), "az://c/k").to_string();

@@ -9,12 +9,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
+use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
     ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult,
     RenameOptions, Result,
 };
+use tempfile::TempDir;
 
 /// Ranges with less than this between them are read as one: what a request costs in time buys about
 /// as many bytes.
@@ -46,12 +48,39 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct SteadyStore {
     inner: Arc<dyn ObjectStore>,
+    name: Option<String>,
+    /// Removed with the store.
+    _folder: Option<TempDir>,
 }
 
 impl SteadyStore {
     /// Reads from `inner`.
     pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
-        Self { inner }
+        Self {
+            inner,
+            name: None,
+            _folder: None,
+        }
+    }
+
+    /// Reads from `inner`, which is displayed as `name`.
+    pub fn named(inner: Arc<dyn ObjectStore>, name: String) -> Self {
+        Self {
+            name: Some(name),
+            ..Self::new(inner)
+        }
+    }
+
+    /// Reads from a folder of this machine, which goes with the store.
+    ///
+    /// # Errors
+    /// When the folder is not there.
+    pub fn of_folder(folder: TempDir, name: String) -> Result<Self> {
+        let inner = LocalFileSystem::new_with_prefix(folder.path())?;
+        Ok(Self {
+            _folder: Some(folder),
+            ..Self::named(Arc::new(inner), name)
+        })
     }
 
     /// One range, whole.
@@ -83,7 +112,10 @@ impl SteadyStore {
 
 impl fmt::Display for SteadyStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
+        match &self.name {
+            Some(name) => f.write_str(name),
+            None => self.inner.fmt(f),
+        }
     }
 }
 

@@ -38,6 +38,13 @@ pub(crate) async fn table_input(
         return Ok(None);
     };
     let base: &Url = url.as_ref();
+    // A copy that this process has made is known to no other.
+    if base.scheme().starts_with("http") && !base.username().is_empty() {
+        return Err(geoflow_engine::Error::Statement(format!(
+            "{name} cannot be read by a job: its server gives no parts of files. Copy it to object storage first"
+        ))
+        .into());
+    }
     let store = state.runtime_env().object_store(&url)?;
     files.retain(|file| file.object_meta.size > 0);
     files.sort_by(|a, b| a.object_meta.location.cmp(&b.object_meta.location));

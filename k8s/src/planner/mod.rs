@@ -37,6 +37,7 @@ use geoflow_engine::geometry::GeometryType;
 use geoflow_engine::join::SharedBuilds;
 use geoflow_engine::tiling::HilbertCurve;
 use geoflow_sql::Session;
+use geoflow_sql::object_store::without_queries;
 
 use cut::{Cut, cuts};
 pub(crate) use cut::{CutSet, Split, at};
@@ -110,6 +111,7 @@ pub async fn plan(session: &Session, request: &JobRequest) -> Result<Planned> {
         ))
         .into());
     }
+    refuse_queries(request)?;
     let context = prepare(session);
     run_setup(&context, &request.setup, &HashMap::new()).await?;
     let written = plan_written(
@@ -185,6 +187,26 @@ pub async fn plan(session: &Session, request: &JobRequest) -> Result<Planned> {
     plan.stages = stages;
     plan.cut = cut.into_iter().collect();
     Ok(Planned { plan, estimate })
+}
+
+/// A job keeps its statements and hands them to its tasks, where a signature would be read by others, and expire.
+fn refuse_queries(request: &JobRequest) -> Result<()> {
+    let statements = request.setup.iter().chain([&request.statement]);
+    for statement in statements {
+        let shown = without_queries(statement);
+        if shown != statement.as_str() {
+            let address = shown
+                .split(|c: char| c.is_whitespace() || matches!(c, '\'' | '"'))
+                .find(|word| word.contains("://") && word.contains("..."));
+            return Err(Error::Statement(format!(
+                "{} cannot be read by a job, which writes its statements down, signatures with them: \
+                 read it by geoflow query, or name it by s3://, gs:// or az:// with credentials in variables",
+                address.unwrap_or("an address with a query or a password")
+            ))
+            .into());
+        }
+    }
+    Ok(())
 }
 
 fn check_count(count: FragmentCount) -> Result<()> {

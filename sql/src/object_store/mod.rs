@@ -7,15 +7,18 @@
 //! ```
 //!
 //! Credentials, regions and endpoints come from the standard environment variables, and what is no secret
-//! from [`StoreOptions`] as well. Secrets are never shown: neither in messages nor by `Debug`.
+//! from [`StoreOptions`] as well. Secrets are never shown: neither in messages nor by `Debug`. Queries of addresses,
+//! in which signatures stand, are taken out before a statement is planned ([`hide`]).
 
 mod aws;
 mod aws_profile;
 mod azure;
 mod gcs;
+mod hidden;
 mod options;
 mod probe;
 mod variables;
+mod web;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -26,15 +29,17 @@ use datafusion::error::Result;
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use geoflow_engine::Error;
 use geoflow_engine::store::{SteadyStore, without_secrets};
-use object_store::http::HttpBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 use parking_lot::RwLock;
 use url::Url;
 
 pub use geoflow_engine::store::{explain_datafusion_error, explain_object_store_error};
+pub(crate) use hidden::alone;
+pub use hidden::{hide, place, without_queries};
 pub use options::StoreOptions;
 use variables::Variables;
+pub(crate) use web::gives_no_parts;
 
 /// Makes object stores for `s3`, `s3a`, `gs`, `gcs`, `az`, `azure`, `abfs`, `abfss`, `http` and
 /// `https` URLs on first use, one per bucket, container or host, and knows the local files.
@@ -78,7 +83,7 @@ impl LazyObjectStoreRegistry {
             "s3" | "s3a" => aws::build(url, &self.variables, &patience),
             "gs" | "gcs" => gcs::build(url, &self.variables, &patience),
             "az" | "azure" | "abfs" | "abfss" => azure::build(url, &self.variables, &patience),
-            "http" | "https" => http(url, &patience),
+            "http" | "https" => return web::build(url, &patience),
             other => Err(Error::Statement(format!(
                 "{url}: \"{other}://\" is not supported: use a local path, s3://, gs://, az:// or https://"
             ))),
@@ -127,17 +132,6 @@ impl ObjectStoreRegistry for LazyObjectStoreRegistry {
 /// Scheme and authority: what tells one store from another.
 fn key(url: &Url) -> String {
     url[..url::Position::BeforePath].to_ascii_lowercase()
-}
-
-fn http(url: &Url, patience: &Patience) -> Result<Arc<dyn ObjectStore>, Error> {
-    let origin = &url[..url::Position::BeforePath];
-    HttpBuilder::new()
-        .with_url(origin)
-        .with_client_options(patience.client_options().with_allow_http(true))
-        .with_retry(patience.retry())
-        .build()
-        .map(|store| Arc::new(store) as Arc<dyn ObjectStore>)
-        .map_err(|e| not_built(url, &e))
 }
 
 /// How long a server is waited for.

@@ -8,13 +8,14 @@ use std::ops::ControlFlow;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     self, BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, ObjectNamePart, TableFactor, Value, VisitorMut,
+    FunctionArguments, Ident, ObjectName, ObjectNamePart, TableFactor, Value, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use geoflow_engine::formats::FeatureFormat;
 use geoflow_engine::{Error, Result};
 
+use crate::object_store::{hide, place};
 use crate::syntax;
 
 /// What a function reads.
@@ -54,6 +55,63 @@ const FUNCTIONS: [(&str, Reader); 13] = [
 fn function(name: &str) -> Option<(&'static str, Reader)> {
     let mut all = FUNCTIONS.into_iter();
     all.find(|(known, _)| known.eq_ignore_ascii_case(name))
+}
+
+/// Takes the queries out of addresses of web servers: `'https://host/a.parquet?sig=s3cr3t'` becomes
+/// `'https://host/a.parquet?...'`, by which the address is found again.
+pub(crate) fn hide_queries(statement: &mut Statement) {
+    if let Statement::CreateExternalTable(create) = statement {
+        for location in &mut create.locations {
+            if let Some(place) = place(location) {
+                *location = place.into();
+            }
+        }
+    }
+    syntax::visit(statement, &mut Hider);
+}
+
+struct Hider;
+
+impl VisitorMut for Hider {
+    type Break = ();
+
+    fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<()> {
+        if let [ObjectNamePart::Identifier(name)] = relation.0.as_mut_slice()
+            && let Some(shown) = hide(&name.value)
+        {
+            name.value = shown;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table {
+            args: Some(given), ..
+        } = factor
+        {
+            for argument in &mut given.args {
+                let _ = argument.visit(&mut PathHider);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The same in the arguments of functions that read files.
+struct PathHider;
+
+impl VisitorMut for PathHider {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Value(value) = expr
+            && let Value::SingleQuotedString(text) = &mut value.value
+            && let Some(shown) = hide(text)
+        {
+            *text = shown;
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// Makes each call of such a function in FROM the name of a table.
@@ -255,6 +313,31 @@ mod tests {
             "{sql}"
         );
         assert!(named("EXPLAIN SELECT 1 FROM st_read('x')").contains("\"st_read('x')\""));
+    }
+
+    #[test]
+    fn queries_of_addresses_are_hidden() {
+        for sql in [
+            "SELECT * FROM 'https://c.example/a.parquet?sig=SECRET' a",
+            "EXPLAIN SELECT 1 WHERE EXISTS (SELECT 1 FROM read_csv(['https://c.example/a.csv?sig=SECRET'], delim := ';'))",
+            "DESCRIBE 'https://c.example/a.parquet?sig=SECRET'",
+            "CREATE VIEW v AS SELECT * FROM \"https://c.example/a.parquet?sig=SECRET\"",
+            "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION 'https://c.example/a.csv?sig=SECRET'",
+        ] {
+            let mut statements = DFParserBuilder::new(sql)
+                .build()
+                .unwrap()
+                .parse_statements()
+                .unwrap();
+            let mut statement = statements.pop_front().unwrap();
+            hide_queries(&mut statement);
+            name_calls(&mut statement);
+            let hidden = format!("{statement:?}");
+            assert!(
+                hidden.contains("c.example/a.") && !hidden.contains("SECRET"),
+                "{hidden}"
+            );
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use geoflow_engine::Error;
 
 use super::location::Location;
 use super::missing::missing_path;
-use crate::object_store::explain_datafusion_error;
+use crate::object_store::{explain_datafusion_error, without_queries};
 
 /// DataFusion's factory of listing tables, after a look at the locations.
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ impl TableProviderFactory for ParquetTableFactory {
                 None => {}
             }
         }
-        let shown = command.locations.join(", ");
+        let shown = without_queries(&command.locations.join(", ")).into_owned();
         self.inner.create(state, &command).await.map_err(|error| {
             if let Some(explained) = explain_datafusion_error(&error, Some(&shown)) {
                 return explained.into();

@@ -6,6 +6,8 @@ use geoflow_engine::Error;
 use glob::Pattern;
 use url::Url;
 
+use crate::object_store::{place, without_queries};
+
 /// Schemes of object stores and web servers. The first group can be listed.
 const LISTABLE: [&str; 8] = ["s3", "s3a", "gs", "gcs", "az", "azure", "abfs", "abfss"];
 const SINGLE: [&str; 2] = ["http", "https"];
@@ -64,12 +66,14 @@ impl Location {
             };
         }
         if SINGLE.contains(&scheme) {
-            let url = Url::parse(name).map_err(bad)?;
-            if url.query().is_some() {
-                // The store drops the query, so that a signed URL would be refused by its server.
+            let url = match place(name) {
+                Some(place) => return Ok(Self::Url(place)),
+                None => Url::parse(name).map_err(bad)?,
+            };
+            if url.password().is_some() {
                 return Err(Error::Statement(format!(
-                    "{}: a URL with a query (?...) cannot be read yet: download the file first",
-                    &url[..url::Position::AfterPath]
+                    "{}: a password in an address would be seen by everybody, and is not taken",
+                    without_queries(name)
                 )));
             }
             if url.path().ends_with('/') || rest.contains('*') {
@@ -170,6 +174,8 @@ mod tests {
             "abfss://c@a.dfs.core.windows.net/x"
         );
         assert_eq!(url("https://h/a%20b.parquet"), "https://h/a%20b.parquet");
+        let signed = url("https://h/a%20b.parquet?sig=SECRET*");
+        assert!(signed.ends_with("@h/a%20b.parquet"), "{signed}");
     }
 
     #[test]
@@ -195,7 +201,7 @@ mod tests {
             ("ftp://h/x.parquet", "\"ftp://\" is not supported"),
             ("https://h/dir/", "cannot be listed"),
             ("https://h/*.parquet", "cannot be listed"),
-            ("https://h/x.parquet?sig=SECRET", "download the file first"),
+            ("https://me:SECRET@h/x.parquet", "is not taken"),
             ("x/[.parquet", "no valid file pattern"),
         ] {
             let message = Location::parse(name).unwrap_err().to_string();

@@ -6,7 +6,7 @@
 //! | `folder`, `folder/` | all `.parquet` files in it; folders `key=value` become columns |
 //! | `folder/*.parquet`, `**/x?.parquet` | the files that match |
 //! | `s3://`, `gs://`, `az://` and a key, a prefix or a pattern | the same, from object storage |
-//! | `https://host/a.parquet` | one file |
+//! | `https://host/a.parquet`, `https://host/a.parquet?signature=...` | one file; the query is never shown |
 //! | `a.gpkg`, `a.gpkg/roads` | the only layer of a GeoPackage, or one of several |
 //! | `a.geojson`, `a.geojsonl` | GeoJSON; `.json` and `.ndjson` where features begin the file |
 //! | `a.shp`, `a.fgb` | a Shapefile, FlatGeobuf; these and those before also from object storage, copied here first |
@@ -46,16 +46,18 @@ use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 use geoflow_engine::Error;
 use geoflow_engine::first_bytes::empty;
-use geoflow_engine::formats::{FeatureFormat, FeatureTable, fetch};
+use geoflow_engine::formats::{FeatureFormat, FeatureTable, copy_here, fetch};
 use geoflow_engine::geoparquet::{GeoParquetFormat, PartIndex};
 use glob::{MatchOptions, Pattern};
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use parking_lot::{Mutex, RwLock};
 use url::Url;
 
-use crate::object_store::{explain_datafusion_error, explain_object_store_error};
+use crate::object_store::{
+    alone, explain_datafusion_error, explain_object_store_error, gives_no_parts, hide,
+};
 use call::Call;
-pub(crate) use call::name_calls;
+pub(crate) use call::{hide_queries, name_calls};
 pub(crate) use create::ParquetTableFactory;
 use formats::{As, Listed};
 use location::{Location, absolute};
@@ -122,6 +124,8 @@ async fn table_at(
     let Some(location) = Location::parse(name)? else {
         return Ok(None);
     };
+    let hidden = hide(name);
+    let name = hidden.as_deref().unwrap_or(name);
     if let Some(table) = read_as.features(&location)? {
         return Ok(Some(table));
     }
@@ -191,6 +195,17 @@ impl Place<'_> {
         }
         match self.store(&file)?.head(file.prefix()).await {
             Ok(object) => self.file(file, object).await,
+            Err(error) if gives_no_parts(&error) => {
+                let extension = file.file_extension().unwrap_or_default();
+                match self.read_as.feature_format(extension) {
+                    // It is copied to be read in any case.
+                    Some(_) => self.fetched(&[file], None).await,
+                    None => {
+                        let (file, object) = self.copied(&url).await?;
+                        self.file(file, object).await
+                    }
+                }
+            }
             // A prefix may be written without the slash, where it can be listed.
             Err(object_store::Error::NotFound { .. }) if !url.scheme().starts_with("http") => {
                 let mut folder = url;
@@ -207,6 +222,22 @@ impl Place<'_> {
             }
             Err(error) => Err(explain_object_store_error(&error, self.name).into()),
         }
+    }
+
+    /// The copy here of a file of which a web server gives no parts. It is kept as long as the session.
+    async fn copied(&self, url: &Url) -> Result<(ListingTableUrl, ObjectMeta)> {
+        let url = alone(url)
+            .ok_or_else(|| Error::Statement(format!("{} is no address of a file", self.name)))?;
+        let file = self.listing_url(url.clone())?;
+        let store = self.store(&file)?;
+        if let Ok(object) = store.head(file.prefix()).await {
+            return Ok((file, object));
+        }
+        let runtime = self.state.runtime_env();
+        let copy = copy_here(runtime, &store, (file.prefix(), self.name)).await?;
+        let object = copy.head(file.prefix()).await?;
+        runtime.register_object_store(&url, copy);
+        Ok((file, object))
     }
 
     async fn file(
