@@ -19,3 +19,4 @@ mod spilling;
 mod statements;
 mod streams;
 mod usage;
+mod whole_outputs;

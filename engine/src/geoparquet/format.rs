@@ -33,6 +33,7 @@ use super::{
     GeoMetadata, OutputOptions, display_location, geometry_columns, label_geometry, read_footer,
 };
 use crate::Error;
+use crate::formats::write::write_whole;
 
 /// Of so many files all footers are read, for the statistics of their columns, though a job says their rows.
 const MOST_FOOTERS: usize = 32;
@@ -384,9 +385,16 @@ impl FileFormat for GeoParquetFormat {
             let options = parquet.options();
             return write_plan(input, &conf, options, &self.output, order_requirements);
         }
-        self.inner
-            .create_writer_physical_plan(input, state, conf, order_requirements)
-            .await
+        let existing = self.output.existing;
+        write_whole(
+            &self.inner,
+            existing,
+            input,
+            state,
+            conf,
+            order_requirements,
+        )
+        .await
     }
 
     fn file_source(&self, table_schema: TableSchema) -> Arc<dyn FileSource> {

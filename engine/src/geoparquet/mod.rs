@@ -15,6 +15,7 @@
 //! ```
 
 mod bounds;
+mod existing;
 mod footer;
 mod format;
 mod info;
@@ -56,6 +57,7 @@ mod write_parallel;
 mod write_plan;
 mod writer;
 
+pub(crate) use existing::Target;
 pub use footer::read_footer;
 pub use format::{GeoParquetFormat, GeoParquetFormatFactory};
 pub use info::{FileInfo, GeoInfo, GeometryColumnInfo, Pruning, RowGroupInfo, read_info};

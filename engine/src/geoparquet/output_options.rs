@@ -132,6 +132,17 @@ impl OutputOptions {
     pub(super) fn is_default(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Takes what becomes of existing files, and leaves all else.
+    pub(crate) fn take_existing(options: &mut HashMap<String, String>) -> Result<Existing> {
+        let mut taken = Self::default();
+        for name in ["if_exists", "overwrite"] {
+            if let Some(value) = take_option(options, name) {
+                taken.set(name, value.trim())?;
+            }
+        }
+        Ok(taken.existing)
+    }
 }
 
 /// Takes an option out of those of a statement. SQL options without a namespace arrive as `format.sort_by`.

@@ -20,16 +20,16 @@ use datafusion::physical_plan::metrics::{
     Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
 };
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType};
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
+use super::existing::Target;
 use super::output_file::OutputFile;
 use super::output_options::Existing;
 use super::output_path::{FileNames, part, partition_folder, unique_prefix};
 use super::write_plan::WritePlan;
 use super::{OutputOptions, WriteOptions, display_location, geometry_columns};
-use crate::store::explain_object_store_error;
 use crate::{Error, Unfinished};
 
 /// The value of DataFusion's `max_row_group_size` that means that nobody set it.
@@ -173,7 +173,15 @@ impl DataSink for GeoParquetSink {
         let url = self.url()?;
         let base = url.prefix().clone();
         let folder = self.is_folder()?;
-        let (replaced, before) = self.check_existing(&store, &base, folder).await?;
+        let place = base.clone();
+        let target = Target {
+            store: store.as_ref(),
+            base: &place,
+            folder,
+            extension: &self.config.file_extension,
+            shown: &self.config.original_url,
+        };
+        let (replaced, before) = target.check(self.existing()).await?;
         let mut output = Output {
             sink: self,
             store: Arc::clone(&store),
@@ -196,7 +204,7 @@ impl DataSink for GeoParquetSink {
         match written {
             Ok(()) => {
                 output.parts.drain(..).for_each(Unfinished::keep);
-                self.remove(&store, &replaced).await?;
+                target.remove(&replaced).await?;
                 Ok(output.rows)
             }
             Err(error) => Err(output.clean(error).await),
@@ -205,78 +213,6 @@ impl DataSink for GeoParquetSink {
 }
 
 impl GeoParquetSink {
-    /// The files to remove when the new ones are there, and the one that a new one takes the place of.
-    async fn check_existing(
-        &self,
-        store: &Arc<dyn ObjectStore>,
-        base: &Path,
-        folder: bool,
-    ) -> Result<(Vec<Path>, Option<ObjectMeta>)> {
-        let existing = self.existing();
-        let shown = &self.config.original_url;
-        if !folder {
-            return match (store.head(base).await, existing) {
-                (Err(object_store::Error::NotFound { .. }), _) => Ok((vec![], None)),
-                (Ok(before), Existing::Overwrite) => Ok((vec![], Some(before))),
-                (Ok(_), Existing::Refuse) => Err(Error::Statement(format!(
-                    "{shown} exists already: OPTIONS (overwrite 'true') replaces it"
-                ))
-                .into()),
-                (Ok(_), Existing::Append) => Err(Error::Statement(format!(
-                    "{shown} is a file and cannot grow: append to a folder, '{}/'",
-                    shown.trim_end_matches(".parquet")
-                ))
-                .into()),
-                (Err(error), _) => Err(explain_object_store_error(&error, shown).into()),
-            };
-        }
-        if existing == Existing::Append {
-            return Ok((vec![], None));
-        }
-        let suffix = format!(".{}", self.config.file_extension);
-        let mut listed = store.list(Some(base));
-        let mut found = vec![];
-        let explain = |error| explain_object_store_error(&error, shown);
-        while let Some(object) = listed.try_next().await.map_err(explain)? {
-            if object.location.as_ref().ends_with(&suffix) {
-                found.push(object.location);
-                if existing == Existing::Refuse {
-                    break;
-                }
-            }
-        }
-        match (existing, found.first()) {
-            (Existing::Refuse, Some(file)) => Err(Error::Statement(format!(
-                "{shown} has files already, such as {}: OPTIONS (if_exists 'overwrite') replaces them, \
-                 (if_exists 'append') adds to them",
-                display_location(store.as_ref(), file)
-            ))
-            .into()),
-            _ => Ok((found, None)),
-        }
-    }
-
-    /// Removes what the new files replace.
-    async fn remove(&self, store: &Arc<dyn ObjectStore>, replaced: &[Path]) -> Result<()> {
-        for path in replaced {
-            match store.delete(path).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => {
-                    let file = display_location(store.as_ref(), path);
-                    return Err(Error::Environment {
-                        message: format!(
-                            "{} is written, but {file} from before could not be removed, so that both are there now: {error}",
-                            self.config.original_url
-                        ),
-                        retryable: false,
-                    }
-                    .into());
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// The options, with row groups that memory has room for.
     fn fitted(&self, context: &TaskContext) -> WriteOptions {
         let mut write = self.write.clone();

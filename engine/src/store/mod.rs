@@ -2,6 +2,7 @@
 //! ([`SteadyStore`]), and errors in words that say what to do ([`explain_object_store_error`]).
 
 mod explain;
+pub(crate) mod held;
 mod steady;
 pub(crate) mod upload;
 

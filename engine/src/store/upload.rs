@@ -17,6 +17,11 @@ pub(crate) const PART: usize = 16 << 20;
 /// Parts that are on their way at once.
 const PARTS_AT_ONCE: usize = 4;
 
+/// Who may not delete may yet be told that there is nothing.
+fn is_missing(found: &object_store::Result<ObjectMeta>) -> bool {
+    matches!(found, Err(object_store::Error::NotFound { .. }))
+}
+
 /// Sends the parts of one object. One that fails is [given up](Upload::give_up).
 pub(crate) struct Upload {
     store: Arc<dyn ObjectStore>,
@@ -140,6 +145,7 @@ impl Upload {
             && self.replaced.is_none()
             && let Err(error) = self.store.delete(&self.path).await
             && !matches!(error, object_store::Error::NotFound { .. })
+            && !is_missing(&self.store.head(&self.path).await)
         {
             return Err(format!("{} could not be removed and may be there", file()));
         }

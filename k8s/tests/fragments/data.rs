@@ -56,7 +56,8 @@ pub(crate) async fn write_tables(dir: &Path, rng: &mut StdRng) -> Result<()> {
 
     let session = SessionBuilder::new().threads(1).build()?;
     let sql = format!(
-        "COPY (SELECT column1 AS k, column2 AS name FROM (VALUES (0, 'zero'), (1, 'one'), (2, NULL), (7, 'seven'))) TO '{}'",
+        "COPY (SELECT column1 AS k, column2 AS name FROM (VALUES (0, 'zero'), (1, 'one'), (2, NULL), (7, 'seven'))) TO '{}' \
+         OPTIONS ('if_exists' 'overwrite')",
         dir.join("names.parquet").display()
     );
     session.sql(&sql).await?.collect().await?;

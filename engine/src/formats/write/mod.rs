@@ -29,6 +29,7 @@ mod shapefile_shape;
 mod sink;
 mod sink_format;
 mod staged;
+mod whole;
 
 pub use arrow_ipc::ArrowFlavour;
 pub use format::{FileFormat, FileOptions, open_file, open_stream};
@@ -36,6 +37,7 @@ pub use geometry::{GeometryColumn, find_geometries, not_lon_lat, wkb_text};
 pub use json_text::{JsonColumns, RawJson, display_text, encoder_options};
 pub use sink_format::{FeatureFormatFactory, register_writers};
 pub use staged::StagedFile;
+pub(crate) use whole::write_whole;
 
 use arrow::array::RecordBatch;
 

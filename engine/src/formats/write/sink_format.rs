@@ -21,6 +21,7 @@ use object_store::{ObjectMeta, ObjectStore};
 
 use super::FileFormat;
 use super::sink::FeatureSink;
+use super::whole::{WholeFormatFactory, write_whole};
 use crate::Error;
 use crate::geoparquet::{OutputOptions, geometry_columns, labelled_schema, take_option};
 use crate::tiling::HilbertSortExec;
@@ -52,6 +53,9 @@ pub fn register_writers(state: &mut SessionState) -> Result<()> {
             plain,
         };
         state.register_file_format(Arc::new(factory), true)?;
+    }
+    if let Some(inner) = state.get_file_format_factory("json") {
+        state.register_file_format(Arc::new(WholeFormatFactory { inner }), true)?;
     }
     Ok(())
 }
@@ -215,10 +219,9 @@ impl DataFusionFormat for FeatureFormat {
         let schema = labelled_schema(&input.schema(), &config);
         if let Some(plain) = &self.plain {
             let has_geometry = !geometry_columns(&schema)?.is_empty();
-            if !has_geometry && self.output == OutputOptions::default() {
-                return plain
-                    .create_writer_physical_plan(input, state, config, order)
-                    .await;
+            if !has_geometry && !self.output.hilbert {
+                let existing = self.output.existing;
+                return write_whole(plain, existing, input, state, config, order).await;
             }
             if let Some(option) = &self.more_options {
                 return Err(Error::Statement(format!(
