@@ -2,6 +2,7 @@
 //! `AWS_*` variables.
 
 mod chaos;
+mod clouds;
 mod faults;
 mod joins;
 mod lossy;

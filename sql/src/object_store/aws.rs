@@ -5,7 +5,7 @@ use std::sync::Arc;
 use geoflow_engine::Error;
 use object_store::ObjectStore;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use url::Url;
+use url::{Host, Url};
 
 use super::aws_profile::Profile;
 use super::variables::Variables;
@@ -47,11 +47,16 @@ pub(super) fn build(
                 retryable: false,
             });
         }
-        builder = builder.with_endpoint(endpoint);
+        let endpoint = match variables.is_true("AWS_VIRTUAL_HOSTED_STYLE_REQUEST") {
+            true => virtual_host(endpoint, bucket),
+            false => endpoint.to_owned(),
+        };
         // Who names a plain endpoint means it: a server of one's own, often on this machine.
         if endpoint.starts_with("http://") {
             builder = builder.with_allow_http(true);
         }
+        // The key that goes before the other one.
+        builder = builder.with_config(AmazonS3ConfigKey::S3Endpoint, endpoint);
     }
     let profile = super::aws_profile::profile(variables)?;
     let by_profile = profile.as_ref().is_some_and(Profile::has_credentials);
@@ -65,6 +70,19 @@ pub(super) fn build(
         .build()
         .map(|store| Arc::new(store) as Arc<dyn ObjectStore>)
         .map_err(|e| not_built(url, &e))
+}
+
+/// The endpoint with the bucket before its host, where it has a name and not the bucket's already.
+fn virtual_host(endpoint: &str, bucket: &str) -> String {
+    let named = Url::parse(endpoint).ok().and_then(|mut url| {
+        let host = match url.host()? {
+            Host::Domain(host) if !host.starts_with(&format!("{bucket}.")) => host.to_owned(),
+            _ => return None,
+        };
+        url.set_host(Some(&format!("{bucket}.{host}"))).ok()?;
+        Some(url.as_str().trim_end_matches('/').to_owned())
+    });
+    named.unwrap_or_else(|| endpoint.to_owned())
 }
 
 fn check_credentials(url: &Url, variables: &Variables) -> Result<(), Error> {
@@ -106,4 +124,21 @@ fn check_credentials(url: &Url, variables: &Variables) -> Result<(), Error> {
         "there are no AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give --s3-profile, \
          or --s3-anonymous for a public bucket (for a server of your own, --s3-endpoint as well)",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_before_hosts() {
+        for (endpoint, expected) in [
+            ("http://s3.lab:80/", "http://b.s3.lab"),
+            ("https://s3.lab:8443", "https://b.s3.lab:8443"),
+            ("https://b.s3.lab", "https://b.s3.lab"),
+            ("http://127.0.0.1:8333", "http://127.0.0.1:8333"),
+        ] {
+            assert_eq!(virtual_host(endpoint, "b"), expected);
+        }
+    }
 }

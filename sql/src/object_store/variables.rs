@@ -32,6 +32,17 @@ impl Variables {
         })
     }
 
+    /// These and others, which are taken where these say nothing.
+    pub(super) fn or(&self, others: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let mut all = self.0.clone();
+        for (name, value) in others {
+            if self.get(name).is_none() {
+                all.insert(name.to_owned(), value);
+            }
+        }
+        Self(all)
+    }
+
     /// All variables of a prefix, in lower case as object_store names its options.
     pub(super) fn options(&self, prefix: &str) -> impl Iterator<Item = (String, &str)> {
         let mut options: Vec<(String, &str)> = self
