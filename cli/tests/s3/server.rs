@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use object_store::ObjectStoreExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
+use object_store::{ClientOptions, ObjectStoreExt};
 use tempfile::TempDir;
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -17,7 +17,7 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 pub(crate) const ACCESS_KEY: &str = "GEOFLOWTESTKEY";
 pub(crate) const SECRET_KEY: &str = "only-for-tests";
 const REGION: &str = "us-east-1";
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_secs(120);
 
 /// The running server. Dropping it, also by a failing test's panic, kills the process and removes its files.
 pub(crate) struct Server {
@@ -180,9 +180,17 @@ impl Server {
     }
 
     fn store(&self, bucket: &str) -> Result<AmazonS3> {
+        self.patient_store(bucket, Duration::from_secs(30))
+    }
+
+    fn patient_store(&self, bucket: &str, timeout: Duration) -> Result<AmazonS3> {
         let store = AmazonS3Builder::new()
             .with_endpoint(self.endpoint())
-            .with_allow_http(true)
+            .with_client_options(
+                ClientOptions::new()
+                    .with_allow_http(true)
+                    .with_timeout(timeout),
+            )
             .with_region(REGION)
             .with_access_key_id(ACCESS_KEY)
             .with_secret_access_key(SECRET_KEY)
@@ -196,7 +204,8 @@ impl Server {
     }
 
     async fn wait_until_ready(&mut self) -> Result<()> {
-        let probe = self.store("probe")?;
+        // A request that comes before the volumes are there may never be answered.
+        let probe = self.patient_store("probe", Duration::from_secs(3))?;
         let key = Path::from("ready");
         let started = Instant::now();
         loop {
