@@ -12,9 +12,13 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Gives freed memory back at once, and not when it has not been asked for again for a while: for work that streams, where
-/// what is kept in between is a good part of all memory.
-pub(crate) fn give_back_at_once() {
+/// Gives freed memory back at once, and not when it has not been asked for again for a while, and does without huge
+/// pages: for work that streams, where what is kept in between and at the ends of pages is a good part of all memory.
+pub(crate) fn stay_small() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "huge pages are used");
+    }
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         use tikv_jemalloc_ctl::{Access, AsName, arenas};

@@ -24,6 +24,7 @@ mod output;
 mod panic;
 mod place;
 mod printer;
+mod program_text;
 mod progress;
 mod query;
 mod run;

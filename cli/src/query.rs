@@ -22,7 +22,7 @@ use crate::session::Session;
 use crate::settings::Settings;
 use crate::statement::{self, Statement, Yield};
 use crate::timing::Timing;
-use crate::{output, sql_text};
+use crate::{output, program_text, sql_text};
 
 /// Runs the statements in order, in one session. Returns how many rows were written.
 pub(crate) async fn run(args: QueryArgs, settings: &Settings, printer: &Printer) -> Result<u64> {
@@ -175,6 +175,9 @@ impl<'a> Run<'a> {
             displayable(physical.as_ref()).indent(false)
         );
 
+        if statement.yields != Yield::Nothing {
+            program_text::let_go();
+        }
         let mut stream =
             execute_stream(Arc::clone(&physical), context).map_err(|e| from_datafusion(&e))?;
         let done = match statement.yields {

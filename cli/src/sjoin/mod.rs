@@ -18,6 +18,7 @@ use crate::args::{How, JoinPredicate, SjoinArgs};
 use crate::error::{Failure, Result};
 use crate::place::{Place, quoted};
 use crate::printer::Printer;
+use crate::program_text;
 use crate::session::Session;
 use crate::settings::Settings;
 use columns::columns;
@@ -31,7 +32,7 @@ const JOIN: &str = "\"other\"";
 pub(crate) async fn run(args: SjoinArgs, settings: &Settings, printer: &Printer) -> Result<()> {
     check(&args)?;
     let place = Place::new(&args.output, &args.place)?;
-    allocator::give_back_at_once();
+    allocator::stay_small();
     let session = Session::new(settings)?;
     let target = Layer::open(&session, &args.target).await?;
     let join = Layer::open(&session, &args.join).await?;
@@ -48,6 +49,7 @@ pub(crate) async fn run(args: SjoinArgs, settings: &Settings, printer: &Printer)
         ));
     }
     let select = statement(&args, &target, &join, &aligned)?;
+    program_text::let_go();
     let rows = place.run(vec![], &select, settings, printer).await?;
     if rows == 0 {
         let why = empty::explain(&session, &args, &target, &join, aligned.code.as_deref()).await?;
