@@ -53,10 +53,21 @@ impl OutputFile {
 
     pub(super) async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.writer.write(batch).await?;
+        self.send().await
+    }
+
+    async fn send(&mut self) -> Result<()> {
         while let Some(part) = self.buffer.take_part() {
             self.upload.put(part).await?;
         }
         Ok(())
+    }
+
+    /// Waits until memory holds no more than the rows of a row group that is not full, and a part that is not.
+    pub(super) async fn settle(&mut self) -> Result<()> {
+        self.writer.settle().await?;
+        self.send().await?;
+        self.upload.settle().await
     }
 
     /// Bytes in memory: rows that are not encoded yet, and what is not sent yet.

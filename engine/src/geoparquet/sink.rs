@@ -30,6 +30,7 @@ use super::output_options::Existing;
 use super::output_path::{FileNames, part, partition_folder, unique_prefix};
 use super::write_plan::WritePlan;
 use super::{OutputOptions, WriteOptions, display_location, geometry_columns};
+use crate::store::upload::PART;
 use crate::{Error, Unfinished};
 
 /// The value of DataFusion's `max_row_group_size` that means that nobody set it.
@@ -275,6 +276,9 @@ impl Output<'_> {
     async fn run(&mut self, data: &mut SendableRecordBatchStream) -> Result<()> {
         let reservation =
             MemoryConsumer::new("GeoParquetSink").register(self.context.memory_pool());
+        // Before the first row is asked for: a sort would take all there is.
+        let least = self.least_memory();
+        reservation.try_resize(least)?;
         while let Some(batch) = data.next().await.transpose()? {
             if self.sink.partition.is_empty() {
                 self.rows_of(vec![], &batch).await?;
@@ -291,8 +295,13 @@ impl Output<'_> {
                     self.rows_of(values, &rows).await?;
                 }
             }
-            if let Some(open) = &self.open {
-                reservation.try_resize(open.file.memory_size())?;
+            if let Some(open) = &mut self.open
+                && reservation
+                    .try_resize(least.max(open.file.memory_size()))
+                    .is_err()
+            {
+                open.file.settle().await?;
+                reservation.try_resize(least.max(open.file.memory_size()))?;
             }
         }
         // Nothing is something, too: the columns.
@@ -300,6 +309,14 @@ impl Output<'_> {
             self.open(vec![])?;
         }
         self.close().await
+    }
+
+    /// What a row group under way and a part of an upload take, if memory has a limit.
+    fn least_memory(&self) -> usize {
+        match self.context.memory_pool().memory_limit() {
+            MemoryLimit::Finite(limit) => (self.write.row_group_bytes + PART).min(limit / 2),
+            _ => 0,
+        }
     }
 
     fn partition_values(

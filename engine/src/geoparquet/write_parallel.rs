@@ -98,6 +98,17 @@ impl<W: Write + Send> ParallelWriter<W> {
         self.file.append(group)
     }
 
+    /// Waits until no row group is being encoded.
+    ///
+    /// # Errors
+    /// As [`ParallelWriter::write`].
+    pub(super) async fn settle(&mut self) -> Result<()> {
+        while !self.running.is_empty() {
+            self.append_oldest().await?;
+        }
+        Ok(())
+    }
+
     /// Bytes of rows that are not in the file yet.
     pub fn memory_size(&self) -> usize {
         let running: usize = self.running.iter().map(|running| running.bytes).sum();
@@ -122,9 +133,7 @@ impl<W: Write + Send> ParallelWriter<W> {
         if let Some(job) = self.file.take_job()? {
             self.start(job).await?;
         }
-        while !self.running.is_empty() {
-            self.append_oldest().await?;
-        }
+        self.settle().await?;
         self.file.finish()
     }
 }

@@ -79,6 +79,14 @@ impl Upload {
         Ok(())
     }
 
+    /// Waits until nothing is on its way.
+    pub(crate) async fn settle(&mut self) -> Result<()> {
+        while !self.parts.is_empty() {
+            self.wait().await?;
+        }
+        Ok(())
+    }
+
     async fn wait(&mut self) -> Result<()> {
         match self.parts.next().await {
             Some(done) => done.map_err(|e| self.failed(&e)),
@@ -99,9 +107,7 @@ impl Upload {
         if !rest.is_empty() {
             self.put(rest).await?;
         }
-        while !self.parts.is_empty() {
-            self.wait().await?;
-        }
+        self.settle().await?;
         if let Some(mut multipart) = self.multipart.take() {
             let completed = multipart.complete().await;
             if let Err(error) = completed
