@@ -2,16 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
-use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{LexOrdering, Partitioning, PhysicalExprRef};
 use datafusion::physical_plan::execution_plan::{CardinalityEffect, EmissionType};
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, SpillMetrics,
+};
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -19,13 +18,11 @@ use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties,
     PlanProperties, ReplaceChildrenOptions, Statistics, apply_expression_roots,
 };
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{TryStreamExt, stream};
 use parking_lot::Mutex;
 
-use super::collect::collect;
-use super::in_memory::{joined, sort_in_memory};
+use super::buckets::Sorter;
 use super::layout::RowLayout;
-use super::on_disk::sort_on_disk;
 use crate::Error;
 
 /// Sorts all partitions of its input into one, whole; see the module. Rows that are equal in all that they are sorted by
@@ -36,8 +33,8 @@ pub struct ParallelSortExec {
     order: LexOrdering,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
-    /// DataFusion's sort, once memory has not sufficed.
-    spilling: Arc<Mutex<Option<Arc<SortExec>>>>,
+    /// DataFusion's sort, where it had to help out.
+    helper: Arc<Mutex<Option<Arc<SortExec>>>>,
 }
 
 impl ParallelSortExec {
@@ -59,7 +56,7 @@ impl ParallelSortExec {
             order,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
-            spilling: Arc::default(),
+            helper: Arc::default(),
         })
     }
 }
@@ -121,42 +118,18 @@ impl ExecutionPlan for ParallelSortExec {
             return Err(Error::Internal(format!("a sort has no partition {partition}")).into());
         }
         let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let elapsed = metrics.elapsed_compute().clone();
-        let full = Arc::new(AtomicBool::new(false));
-        let layout = Arc::new(RowLayout::new(&self.input.schema()));
         let inputs = (0..self.input.output_partitioning().partition_count())
-            .map(|partition| {
-                let consumer = MemoryConsumer::new(format!("ParallelSort[{partition}]"));
-                let reservation = consumer
-                    .with_can_spill(true)
-                    .register(context.memory_pool());
-                Ok(collect(
-                    self.input.execute(partition, Arc::clone(&context))?,
-                    Arc::clone(&layout),
-                    self.order.clone(),
-                    Arc::clone(&full),
-                    reservation,
-                    elapsed.clone(),
-                ))
-            })
+            .map(|partition| self.input.execute(partition, Arc::clone(&context)))
             .collect::<Result<Vec<_>>>()?;
-        let order = self.order.clone();
-        let spilling = Arc::clone(&self.spilling);
-        let sorted = stream::once(async move {
-            let tasks: Vec<_> = inputs.into_iter().map(SpawnedTask::spawn).collect();
-            let mut collected = Vec::with_capacity(tasks.len());
-            for task in tasks {
-                collected.push(joined(task).await?);
-            }
-            if full.load(Ordering::Relaxed) {
-                let (sort, rows) = sort_on_disk(&layout, order, collected, context)?;
-                *spilling.lock() = Some(sort);
-                return Ok(rows.boxed());
-            }
-            sort_in_memory(&layout, &order, collected, &context, elapsed).await
-        })
-        .try_flatten();
-
+        let sorter = Arc::new(Sorter {
+            layout: Arc::new(RowLayout::new(&self.input.schema())),
+            order: self.order.clone(),
+            elapsed: metrics.elapsed_compute().clone(),
+            spills: SpillMetrics::new(&self.metrics, partition),
+            helper: Arc::clone(&self.helper),
+            context,
+        });
+        let sorted = stream::once(sorter.sort(inputs)).try_flatten();
         let counted = sorted.inspect_ok(move |batch| metrics.record_output(batch.num_rows()));
         Ok(Box::pin(RecordBatchStreamAdapter::new(
             self.schema(),
@@ -166,12 +139,7 @@ impl ExecutionPlan for ParallelSortExec {
 
     fn metrics(&self) -> Option<MetricsSet> {
         let mut metrics = self.metrics.clone_inner();
-        if let Some(spilled) = self
-            .spilling
-            .lock()
-            .as_ref()
-            .and_then(|sort| sort.metrics())
-        {
+        if let Some(spilled) = self.helper.lock().as_ref().and_then(|sort| sort.metrics()) {
             // Its rows are those of this operator.
             let others = spilled
                 .iter()

@@ -10,8 +10,10 @@
 //!                                                                         (ranges, ties)          (in_memory)
 //! ```
 //!
-//! Where memory does not suffice, the rows so far and those still to come go to DataFusion's external sort (`on_disk`).
+//! Where memory does not suffice, the rows so far and those still to come are cut into ranges on disk that do fit
+//! (`buckets`). Only rows whose keys begin alike go to DataFusion's external sort (`on_disk`).
 
+mod buckets;
 mod collect;
 mod exec;
 mod in_memory;

@@ -92,13 +92,22 @@ impl PackedRows {
         self.rows.len() + self.heap.len()
     }
 
-    /// The batch that the rows are from.
+    /// The batch that the rows are from, in parts of about `most` bytes, which share nothing.
     ///
     /// # Errors
     /// As [`gather`].
-    pub(super) fn unpack(&self, layout: &RowLayout) -> Result<RecordBatch> {
-        let places: Vec<_> = (0..self.others.num_rows()).map(|row| (0, row)).collect();
-        gather(layout, &[self], &places)
+    pub(super) fn unpack(
+        self,
+        layout: Arc<RowLayout>,
+        most: usize,
+    ) -> impl Iterator<Item = Result<RecordBatch>> {
+        let rows = self.others.num_rows();
+        let parts = self.size().div_ceil(most.max(1)).max(1);
+        let each = rows.div_ceil(parts).max(1);
+        (0..rows).step_by(each).map(move |from| {
+            let places: Vec<_> = (from..rows.min(from + each)).map(|row| (0, row)).collect();
+            gather(&layout, &[&self], &places)
+        })
     }
 }
 

@@ -206,3 +206,19 @@ async fn sorts_what_memory_does_not_hold() {
     }
     assert!(spills > 2, "{spills} of 8 have spilled");
 }
+
+/// Of 64 ranges each is more than memory holds, or just fits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ranges_that_are_too_large_are_cut_again() {
+    let mut rng = StdRng::seed_from_u64(1);
+    let mut next = 0;
+    let partitions = (0..2).map(|_| {
+        (0..50)
+            .map(|_| random_batch(&mut rng, 1200, &mut next))
+            .collect()
+    });
+    let partitions = partitions.collect();
+    let config = SessionConfig::new().with_target_partitions(2);
+    let by = [(6, SortOptions::new(true, false))];
+    assert!(check(partitions, &by, session(config, Some(200 << 10))).await);
+}
