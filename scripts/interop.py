@@ -100,6 +100,25 @@ def by_sedonadb(path):
 READERS = {"geopandas": by_geopandas, "duckdb": by_duckdb, "sedonadb": by_sedonadb}
 
 
+def folder_failures(folder):
+    """GeoPandas takes a folder for one table, whose geometry it finds in what Arrow's reader says of the schema."""
+    import geopandas
+
+    texts = [f"POINT({i} {i})" for i in range(6)]
+    select = f"SELECT *, id % 2 AS part FROM ({values(texts, 'EPSG:3067')})"
+    failures = []
+    for name, partitioned in [("flat", ""), ("hive", "PARTITIONED BY (part)")]:
+        run("query", f"COPY ({select}) TO '{folder}/{name}/' STORED AS PARQUET {partitioned}", "--quiet")
+        try:
+            frame = geopandas.read_parquet(folder / name).sort_values("id")
+        except Exception as error:
+            failures.append(f"{name} folder: geopandas cannot read it: {str(error)[:200]}")
+            continue
+        if list(frame.geometry.x) != [0, 1, 2, 3, 4, 5] or frame.crs.to_authority() != ("EPSG", "3067"):
+            failures.append(f"{name} folder: geopandas reads {frame}")
+    return failures
+
+
 def validator():
     beside = Path(sys.executable).with_name("geoparquet-validator")
     found = str(beside) if beside.exists() else shutil.which("geoparquet-validator")
@@ -138,6 +157,7 @@ def main():
                             failures.append(f"{name}: {reader} reads {different[0]} where geoflow reads {different[1]}")
                         if found_crs is not None and ":".join(found_crs) != crs:
                             failures.append(f"{name}: {reader} reads the CRS {found_crs}")
+        failures += folder_failures(folder)
     print(f"{checked} files, {len(failures)} failures")
     for failure in failures:
         print("  ", failure)

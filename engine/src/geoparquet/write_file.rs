@@ -168,9 +168,8 @@ impl<W: Write + Send> FileBuilder<W> {
         let version = self.options.version;
         let rows = self.rows;
         let open = self.open()?;
-        if let Some(geo) = open.geo_metadata(version) {
-            open.file
-                .append_key_value_metadata(KeyValue::new(GEO_KEY.to_owned(), geo.to_string()));
+        for entry in open.metadata(version) {
+            open.file.append_key_value_metadata(entry);
         }
         open.file.finish().map_err(failed)?;
         open.file
@@ -240,8 +239,7 @@ impl<W: Write + Send> OpenFile<W> {
         rows: &[RecordBatch],
     ) -> Result<Self> {
         let schema = parquet_schema(&plan)?;
-        let mut properties = properties(&plan, &schema, options, rows)?;
-        add_encoded_arrow_schema_to_metadata(&plan.portable_schema(), &mut properties);
+        let properties = properties(&plan, &schema, options, rows)?;
         let root = match options.version {
             GeoParquetVersion::V2_0 => with_geometry_types(&schema, &plan)?,
             GeoParquetVersion::V1_0 | GeoParquetVersion::V1_1 => schema.root_schema_ptr(),
@@ -260,6 +258,27 @@ impl<W: Write + Send> OpenFile<W> {
 
     fn primary(&self) -> Option<&ColumnWriter> {
         self.columns.columns.get(self.plan.primary?)
+    }
+
+    /// What the footer says of the columns: for readers of geometries, and for those of Arrow. Arrow's own readers take what
+    /// the second says for all there is, and so does GeoPandas for a folder of files: it holds the first once more.
+    fn metadata(&self, version: GeoParquetVersion) -> Vec<KeyValue> {
+        let mut schema = self.plan.portable_schema();
+        let mut entries = vec![];
+        if let Some(geo) = self.geo_metadata(version) {
+            entries.push(KeyValue::new(GEO_KEY.to_owned(), geo.to_string()));
+            schema = schema.with_metadata([(GEO_KEY.to_owned(), geo.to_string())].into());
+        }
+        let mut properties = WriterProperties::default();
+        add_encoded_arrow_schema_to_metadata(&schema, &mut properties);
+        entries.extend(
+            properties
+                .key_value_metadata()
+                .into_iter()
+                .flatten()
+                .cloned(),
+        );
+        entries
     }
 
     fn geo_metadata(&self, version: GeoParquetVersion) -> Option<Value> {
