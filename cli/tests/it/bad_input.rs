@@ -174,7 +174,8 @@ fn two_systems() {
 #[test]
 fn memory() {
     let fixture = Fixture::new();
-    let sql = "SELECT value, random() AS r FROM generate_series(1, 2000000) ORDER BY r";
+    let sql = "SELECT a.value, b.value AS other FROM generate_series(1, 2000000) a \
+               JOIN generate_series(1, 2000000) b ON a.value = b.value";
     let args = ["query", sql, "-o", "out.csv", "--memory-limit", "1MB"];
     let output = fixture.run(&args).output().unwrap();
     // Who asks for how much is chance.
