@@ -300,8 +300,9 @@ impl Output<'_> {
                     .try_resize(least.max(open.file.memory_size()))
                     .is_err()
             {
+                // What is left then is small, and would not become less by an error.
                 open.file.settle().await?;
-                reservation.try_resize(least.max(open.file.memory_size()))?;
+                let _ = reservation.try_resize(least.max(open.file.memory_size()));
             }
         }
         // Nothing is something, too: the columns.
@@ -311,10 +312,10 @@ impl Output<'_> {
         self.close().await
     }
 
-    /// What a row group under way and a part of an upload take, if memory has a limit.
+    /// What a row group under way and a part of an upload take, as far as others can do without it, if memory has a limit.
     fn least_memory(&self) -> usize {
         match self.context.memory_pool().memory_limit() {
-            MemoryLimit::Finite(limit) => (self.write.row_group_bytes + PART).min(limit / 2),
+            MemoryLimit::Finite(limit) => (self.write.row_group_bytes + PART).min(limit / 8),
             _ => 0,
         }
     }
