@@ -30,6 +30,7 @@ pub(crate) async fn run(args: QueryArgs, settings: &Settings, printer: &Printer)
     let mut run = Run::prepare(&args, printer, place.is_some())?;
     let texts = sql_text::read(&args)?;
     let session = Session::new(settings)?;
+    program_text::let_go();
 
     let started = Instant::now();
     let parser = session
@@ -145,6 +146,9 @@ impl<'a> Run<'a> {
             .await
             .map_err(|e| from_datafusion(&e))?;
         self.timing.plan += started.elapsed();
+        if statement.yields != Yield::Nothing {
+            program_text::let_go();
+        }
         tracing::debug!("logical plan:\n{}", plan.display_indent());
 
         // Statements such as CREATE and SET happen here, CREATE TABLE ... AS with all its work.
