@@ -31,7 +31,7 @@ use super::collect::{Collected, Held, collect};
 use super::in_memory::{joined, sort_in_memory};
 use super::layout::RowLayout;
 use super::on_disk::sort_on_disk;
-use super::packed::{PackedRows, gather};
+use super::packed::{PackedRows, gather, rows_within};
 use super::ranges::{Entry, scatter, splitters};
 
 /// Ranges that rows are cut into at once. Each has a file that is open.
@@ -213,7 +213,7 @@ impl Sorter {
         }
         let rows: usize = ranges.iter().map(Vec::len).sum();
         let bytes: usize = packed.iter().map(PackedRows::size).sum();
-        let fitting = BATCH_BYTES / bytes.div_ceil(rows.max(1)).max(1);
+        let fitting = rows_within(BATCH_BYTES, rows, bytes);
         let batch_size = fitting.clamp(1, self.context.session_config().batch_size());
         let threads = self.context.session_config().target_partitions();
         let each = filling.len().div_ceil(threads.max(1)).max(1);

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 
 use super::collect::{Collected, Held};
 use super::layout::RowLayout;
-use super::packed::PackedRows;
+use super::packed::{PackedRows, rows_within};
 use crate::Error;
 
 /// Bytes of a batch for that sort, which reserves twice as many before it takes one in.
@@ -61,9 +61,9 @@ fn making_do(collected: &[Collected], context: &TaskContext) -> Arc<TaskContext>
     let held = || collected.iter().flat_map(|rows| &rows.held);
     let rows: usize = held().map(|held| held.numbers.len()).sum();
     let bytes: usize = held().map(|held| held.rows.size()).sum();
-    let fitting = BATCH_BYTES / bytes.div_ceil(rows.max(1)).max(1);
+    let fitting = rows_within(BATCH_BYTES, rows, bytes).max(LEAST_ROWS);
     let config = context.session_config();
-    let batch_size = config.batch_size().min(fitting.max(LEAST_ROWS));
+    let batch_size = config.batch_size().min(fitting);
     let mut config = config.clone().with_batch_size(batch_size);
     if let MemoryLimit::Finite(limit) = context.memory_pool().memory_limit() {
         config = config.with_sort_spill_reservation_bytes(limit / 4);

@@ -111,6 +111,11 @@ impl PackedRows {
     }
 }
 
+/// About how many rows have `most` bytes, if `rows` of them have `bytes`.
+pub(super) fn rows_within(most: usize, rows: usize, bytes: usize) -> usize {
+    most / bytes.div_ceil(rows.max(1)).max(1)
+}
+
 /// One slot of each row.
 fn slots(
     rows: &mut [u8],

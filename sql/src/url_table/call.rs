@@ -290,13 +290,17 @@ mod tests {
 
     use super::*;
 
-    fn named(sql: &str) -> String {
+    fn parsed(sql: &str) -> Statement {
         let mut statements = DFParserBuilder::new(sql)
             .build()
             .unwrap()
             .parse_statements()
             .unwrap();
-        let mut statement = statements.pop_front().unwrap();
+        statements.pop_front().unwrap()
+    }
+
+    fn named(sql: &str) -> String {
+        let mut statement = parsed(sql);
         name_calls(&mut statement);
         statement.to_string()
     }
@@ -324,12 +328,7 @@ mod tests {
             "CREATE VIEW v AS SELECT * FROM \"https://c.example/a.parquet?sig=SECRET\"",
             "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION 'https://c.example/a.csv?sig=SECRET'",
         ] {
-            let mut statements = DFParserBuilder::new(sql)
-                .build()
-                .unwrap()
-                .parse_statements()
-                .unwrap();
-            let mut statement = statements.pop_front().unwrap();
+            let mut statement = parsed(sql);
             hide_queries(&mut statement);
             name_calls(&mut statement);
             let hidden = format!("{statement:?}");
