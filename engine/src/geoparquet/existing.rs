@@ -1,5 +1,7 @@
 //! Files that are there before an output is written.
 
+use datafusion::datasource::physical_plan::FileSinkConfig;
+use datafusion::logical_expr::dml::InsertOp;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
@@ -8,6 +10,18 @@ use super::display_location;
 use super::output_options::Existing;
 use crate::store::explain_object_store_error;
 use crate::{Error, Result};
+
+impl Existing {
+    /// What becomes of files that are there, where a statement asks for this. Tables grow; `COPY` has no table.
+    pub(crate) fn for_sink(self, config: &FileSinkConfig) -> Self {
+        let is_table = !config.file_group.is_empty();
+        match (config.insert_op, self) {
+            (InsertOp::Overwrite, _) => Self::Overwrite,
+            (_, Self::Refuse) if is_table => Self::Append,
+            (_, asked) => asked,
+        }
+    }
+}
 
 /// A place where files are to be.
 pub(crate) struct Target<'a> {

@@ -15,7 +15,6 @@ use datafusion::datasource::sink::DataSink;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::dml::InsertOp;
 use datafusion::physical_plan::metrics::{
     Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
 };
@@ -26,7 +25,6 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use super::existing::Target;
 use super::output_file::OutputFile;
-use super::output_options::Existing;
 use super::output_path::{FileNames, part, partition_folder, unique_prefix};
 use super::write_plan::WritePlan;
 use super::{OutputOptions, WriteOptions, display_location, geometry_columns};
@@ -96,16 +94,6 @@ impl GeoParquetSink {
             output: output.clone(),
             metrics: ExecutionPlanMetricsSet::new(),
         })
-    }
-
-    /// What becomes of files that are there. Tables grow; `COPY` has no table.
-    fn existing(&self) -> Existing {
-        let is_table = !self.config.file_group.is_empty();
-        match (self.config.insert_op, self.output.existing) {
-            (InsertOp::Overwrite, _) => Existing::Overwrite,
-            (_, Existing::Refuse) if is_table => Existing::Append,
-            (_, existing) => existing,
-        }
     }
 
     fn is_folder(&self) -> Result<bool> {
@@ -182,7 +170,8 @@ impl DataSink for GeoParquetSink {
             extension: &self.config.file_extension,
             shown: &self.config.original_url,
         };
-        let (replaced, before) = target.check(self.existing()).await?;
+        let existing = self.output.existing.for_sink(&self.config);
+        let (replaced, before) = target.check(existing).await?;
         let mut output = Output {
             sink: self,
             store: Arc::clone(&store),

@@ -19,7 +19,6 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::dml::InsertOp;
 use datafusion::physical_expr::{LexRequirement, OrderingRequirements, PhysicalExprRef};
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::metrics::MetricsSet;
@@ -143,19 +142,13 @@ pub(crate) async fn write_whole(
     let Some(place) = config.table_paths.first().cloned() else {
         return Err(Error::Internal("an output without a place".into()).into());
     };
-    let is_table = !config.file_group.is_empty();
     let output = Output {
         folder: !config.file_output_mode.single_file_output(&place),
         store: config.object_store_url.clone(),
         extension: config.file_extension.clone(),
         shown: config.original_url.clone(),
         place,
-        existing: match (config.insert_op, existing) {
-            (InsertOp::Overwrite, _) => Existing::Overwrite,
-            // Tables grow; `COPY` has no table.
-            (_, Existing::Refuse) if is_table => Existing::Append,
-            (_, existing) => existing,
-        },
+        existing: existing.for_sink(&config),
     };
     let inner = format
         .create_writer_physical_plan(input, state, config, order)
